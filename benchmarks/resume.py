@@ -1,0 +1,105 @@
+"""How long does it take until a resumed job makes its first call? And `import batchmill`?
+
+    python benchmarks/resume.py [--lines 3000000]
+
+All lines but ten are settled by a first run; ten are then pending, among them the very first and
+the very last one. The time is that from the call of `run` to the first call of the task.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import child, make_lines, peak_mib
+
+PENDING = 10
+
+
+def first_run(source: Path, output: Path, lines: int) -> None:
+    """Settle all but ten records, and end as a killed run would: no more than committed."""
+    import sqlite3
+
+    from batchmill import Job, run
+
+    run(Job(source=source, task=lambda record: None, sink=output, engine="async"))
+    holes = [lines * n // PENDING for n in range(PENDING)]
+    ranges = [(start + 1, stop) for start, stop in zip(holes, [*holes[1:], lines], strict=True)]
+    with sqlite3.connect(output.with_suffix(".ledger")) as db:
+        mark = json.dumps({"seq": 0, "offset": 0, "crc": 0, "open_line": False})
+        db.execute("UPDATE job SET low_water = 0, ranges = ?, filtered = filtered - ?, mark = ?",
+                   (json.dumps(ranges), PENDING, mark))  # fmt: skip
+    print(json.dumps({}))
+
+
+def tail_run(source: Path, output: Path, lines: int) -> None:
+    """Settle all but the last ten records."""
+    from batchmill import Job, run
+
+    run(Job(source=source, task=lambda record: None, sink=output, engine="async",
+            limit=lines - PENDING))  # fmt: skip
+    print(json.dumps({}))
+
+
+def resume(source: Path, output: Path) -> None:
+    from batchmill import Job, run
+
+    began = time.perf_counter()
+    called: list[float] = []
+
+    def task(record: dict[str, Any]) -> None:
+        called.append(time.perf_counter() - began)
+
+    report = run(Job(source=source, task=task, sink=output, engine="async"))
+    assert report.called == PENDING and report.state == "completed", report
+    print(json.dumps({"first_s": called[0], "all_s": time.perf_counter() - began,
+                      "peak_mib": peak_mib()}))  # fmt: skip
+
+
+def import_s() -> float:
+    """Seconds that `import batchmill` adds to the start of the interpreter."""
+
+    def once(code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return time.perf_counter() - began
+
+    return statistics.median(once("import batchmill") - once("pass") for _ in range(9))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=3_000_000)
+    parser.add_argument("--child", nargs="+")
+    options = parser.parse_args()
+    if options.child:
+        step, *arguments = options.child
+        if step == "resume":
+            resume(Path(arguments[0]), Path(arguments[1]))
+        else:
+            {"first": first_run, "tail": tail_run}[step](
+                Path(arguments[0]), Path(arguments[1]), int(arguments[2])
+            )
+        return
+    print(f"import batchmill: {import_s() * 1000:.0f} ms")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "in.jsonl"
+        make_lines(source, options.lines)
+        for step, where in (("tail", "at the end"), ("first", "spread over the source")):
+            output = Path(folder) / f"{step}.jsonl"
+            child(__file__, "--child", step, source, output, options.lines)
+            figures = child(__file__, "--child", "resume", source, output)
+            print(f"{options.lines - PENDING} settled, {PENDING} pending {where}: first call after "
+                  f"{figures['first_s']:.3f} s, all after {figures['all_s']:.3f} s, peak "
+                  f"{figures['peak_mib']:.0f} MiB")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

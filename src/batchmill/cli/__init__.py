@@ -1,0 +1,12 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments of this process name, and end the process."""
+    from .app import main as run_and_end
+
+    run_and_end()

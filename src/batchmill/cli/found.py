@@ -1,0 +1,102 @@
+"""Which job is meant, when a target may also be the output of one that has run?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config.target import find_ledger, load_target
+from ..errors import ConfigError, LedgerError
+from ..formats.codec import JsonCodec
+from ..job import Job
+from ..ledger.reading import LedgerState, read_ledger
+from ..paths import JobPaths
+from ..protocols import Source
+from ..wiring import name_of, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class FoundJob:
+    """A job's files, and what else its target, its ledger or the command line told of it."""
+
+    name: str
+    paths: JobPaths
+    key: str | None = None
+    source: Source | None = None
+    job: Job | None = None
+
+    @contextmanager
+    def ledger(self) -> Iterator[LedgerState | None]:
+        """What the ledger says; None if the job has not run yet."""
+        if not self.paths.ledger.exists():
+            yield None
+            return
+        with read_ledger(self.paths.ledger) as state:
+            yield state
+
+
+def find_job(target: str, fields: Mapping[str, Any] | None = None) -> FoundJob:
+    """The job of a target, or the one whose output (or ledger) this is.
+
+    `fields` override what the target says, as with `run`. Raises ConfigError for what is neither.
+    """
+    given = {name: value for name, value in (fields or {}).items() if value is not None}
+    ledger = find_ledger(target)
+    if ledger is None:
+        return of_config(load_target(target, given).job)
+    return _left_behind(ledger, Path(target), given)
+
+
+def of_config(job: Job) -> FoundJob:
+    """Raises ConfigError for a job that leaves nothing to be found."""
+    if job.sink is None:
+        raise ConfigError("the job has no output", hint="give --output")
+    return FoundJob(name_of(job), JobPaths.of(job.sink, job.errors), job.key, source_of(job), job)
+
+
+def _left_behind(ledger: Path, target: Path, given: Mapping[str, Any]) -> FoundJob:
+    """A job of which only the output, or the ledger, is known."""
+    name, settings, report = _remembered(ledger)
+    output = _output_of(ledger, report) if target == ledger else target
+    source = given.get("source")
+    return FoundJob(
+        name=name or output.name,
+        paths=JobPaths.of(output, given.get("errors") or _beside(ledger, report.get("errors"))),
+        key=given.get("key") or settings.get("key"),
+        source=source_of(Job(source=source, task=None)) if source else None,
+    )
+
+
+def _remembered(ledger: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Name, settings and the last report; nothing where the ledger cannot be read."""
+    try:
+        with read_ledger(ledger) as state:
+            report = next((run.report for run in state.runs() if run.report), None)
+            return state.name, state.settings, report or {}
+    except LedgerError:
+        return "", {}, {}
+
+
+def _beside(ledger: Path, errors: str | None) -> str | Path | None:
+    """The errors file, which may have been moved together with the ledger."""
+    moved = errors and ledger.parent / Path(errors).name
+    return moved if moved and moved.exists() else errors
+
+
+def _output_of(ledger: Path, report: Mapping[str, Any]) -> Path:
+    """The output beside this ledger: as the last run called it, else by its name."""
+    if report.get("output"):
+        return ledger.parent / Path(report["output"]).name
+    for path in sorted(ledger.parent.iterdir()):
+        if path != ledger and JobPaths.of(path).ledger == ledger:
+            return path
+    raise ConfigError(f"the output of {ledger} is not beside it",
+                      hint="give the output instead of the ledger")  # fmt: skip
+
+
+def key_reader(key: str | None) -> Callable[[Any], str | int | None] | None:
+    """Raw record to its key, without the task."""
+    return JsonCodec(key=key).key_of if key else None

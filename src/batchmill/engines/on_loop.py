@@ -1,0 +1,224 @@
+"""The async engine: calls run on the driver's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..calling import here
+from ..errors import TimedOut
+from ..protocols import Codec, Desk, Feed
+from ..tasks.context import running
+from ..tasks.task import Task
+from .slot import Slot, oldest, unreadable
+
+Call = Callable[[Any, Any], Awaitable[Any]]
+
+STUBBORN_S = 5.0
+"""How long a call that was given up may go on before its slot is replaced by another one."""
+
+
+class LoopSlot(Slot):
+    """A slot whose call can be given up."""
+
+    __slots__ = ("abandoned", "given_up", "given_up_at", "given_up_seq", "task")
+
+    def __init__(self, job: str, codec: Codec, desk: Desk) -> None:
+        super().__init__(job, codec, desk)
+        self.task: asyncio.Task[None] | None = None
+        self.given_up: str | None = None
+        self.given_up_seq = -1
+        self.given_up_at = 0.0
+        self.abandoned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def give_up(self, why: str, now: float) -> None:
+        """Cancel the call. Asked again, once it has not ended within STUBBORN_S, abandon it."""
+        if not self.busy or self.task is None:
+            return
+        if self.given_up is None or self.given_up_seq != self.seq:
+            self.given_up, self.given_up_seq, self.given_up_at = why, self.seq, now
+            self.task.cancel()
+        elif now - self.given_up_at > STUBBORN_S and not self.abandoned.done():
+            self.abandoned.set_result(None)
+
+
+class _Abandoned(BaseException):
+    """Ends a slot whose call came back after another slot had taken its place."""
+
+
+class LoopEngine:
+    """`slots` long-lived coroutines that share the feed. A record costs no task and no timer."""
+
+    name = "async"
+
+    def __init__(
+        self,
+        task: Task,
+        codec: Codec,
+        *,
+        job: str,
+        slots: int,
+        timeout_s: float | None,
+        now: Callable[[], float],
+    ) -> None:
+        self.slots = slots
+        self.abandoned = 0
+        """Calls that did not end when they were given up, and may still be running."""
+        self._task = task
+        self._codec = codec
+        self._job = job
+        self._timeout_s = timeout_s
+        self._now = now
+        self._slots: list[LoopSlot] = []
+        self._cancelled = False
+        self._closed = False
+        self._context: Any = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with running(self._task, self.slots) as self._context:
+            try:
+                yield
+            finally:
+                self._closed = True
+
+    async def serve(self, feed: Feed, desk: Desk) -> None:
+        while await self._serve_until_abandoned(feed, desk):
+            pass
+
+    async def _serve_until_abandoned(self, feed: Feed, desk: Desk) -> bool:
+        """Be a slot; True if its call did not end when it was given up, and another slot has to
+        take its place."""
+        slot = LoopSlot(self._job, self._codec, desk)
+        self._slots.append(slot)
+        slot.task = asyncio.create_task(self._work(slot, feed, desk, self._call_in(slot)))
+        await asyncio.wait({slot.task, slot.abandoned}, return_when=asyncio.FIRST_COMPLETED)
+        self._slots.remove(slot)
+        if slot.task.done():
+            slot.task.result()
+            return False
+        self.abandoned += 1
+        if slot.given_up == "timeout":
+            desk.latencies.append(self._now() - slot.started)
+            desk.failed(slot.seq, slot.raw, self._timed_out(None))
+        else:
+            desk.returned(slot.seq, slot.raw)
+        return not self._cancelled
+
+    async def _work(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
+        here.set(slot)
+        context = self._context
+        decode, encode, now = self._codec.decode, self._codec.encode, self._now
+        add_row, add_seq = desk.rows.append, desk.seqs.append
+        add_filtered, add_latency = desk.filtered.append, desk.latencies.append
+        while await feed.more():
+            started = now()
+            slot.busy = True
+            for seq, raw in feed.piece:
+                slot.seq = seq
+                slot.raw = raw
+                slot.started = started
+                try:
+                    record = decode(raw)
+                except Exception as error:
+                    slot.busy = False
+                    if unreadable(desk, self._codec, seq, raw, error):
+                        break
+                    slot.busy = True
+                    continue
+                try:
+                    result = await call(record, context)
+                    if result is None:
+                        add_filtered(seq)
+                    else:
+                        add_row(encode(result))
+                        add_seq(seq)
+                except BaseException as error:
+                    if not self._report(slot, desk, error):
+                        return
+                    add_latency(now() - started)
+                    break
+                ended = now()
+                add_latency(ended - started)
+                if ended > feed.until:
+                    break
+                started = ended
+            slot.busy = False
+
+    def _report(self, slot: LoopSlot, desk: Desk, error: BaseException) -> bool:
+        """Report what the call raised; False if it is the slot itself that has to end."""
+        if slot.abandoned.done() or self._closed:
+            return False
+        # What the desk decides may be to give up every call, and this one has ended.
+        slot.busy = False
+        given_up = slot.given_up if slot.given_up_seq == slot.seq else None
+        slot.given_up = None
+        _forget_cancelling(slot)
+        if given_up == "cancelled":
+            desk.returned(slot.seq, slot.raw)
+        elif given_up == "timeout":
+            desk.failed(slot.seq, slot.raw, self._timed_out(error))
+        else:
+            desk.failed(slot.seq, slot.raw, error)
+        return True
+
+    def _timed_out(self, error: BaseException | None) -> BaseException:
+        late = TimedOut(f"no answer within {self._timeout_s:g} s")
+        late.__cause__ = None if isinstance(error, asyncio.CancelledError) else error
+        return late
+
+    def expire(self, now: float) -> None:
+        if self._timeout_s is None:
+            return
+        for slot in self._slots:
+            if slot.busy and now - slot.started > self._timeout_s:
+                slot.give_up("timeout", now)
+
+    def drain(self) -> None:
+        """Nothing is taken from the feed before it is started."""
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        for slot in self._slots:
+            if slot.given_up == "timeout":
+                slot.given_up = "cancelled"
+            slot.give_up("cancelled", self._now())
+
+    def oldest(self) -> tuple[int, float] | None:
+        return oldest(list(self._slots))
+
+    def _call_in(self, slot: LoopSlot) -> Call:
+        call = _call_of(self._task)
+        return call if self._timeout_s is None else _abandonable(call, slot)
+
+
+def _forget_cancelling(slot: LoopSlot) -> None:
+    """Whoever asked for it, ourselves or the task, it has been dealt with."""
+    assert slot.task
+    while slot.task.cancelling():
+        slot.task.uncancel()
+
+
+def _abandonable(call: Call, slot: LoopSlot) -> Call:
+    async def guarded(record: Any, context: Any) -> Any:
+        try:
+            return await call(record, context)
+        finally:
+            if slot.abandoned.done():
+                raise _Abandoned
+
+    return guarded
+
+
+def _call_of(task: Task) -> Call:
+    """The task's function as an async function of record and context."""
+    function: Any = task.process
+    if task.is_async:
+        return function if task.takes_context else lambda record, _: function(record)
+
+    async def plain(record: Any, context: Any) -> Any:
+        return function(record, context) if task.takes_context else function(record)
+
+    return plain

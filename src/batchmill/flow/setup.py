@@ -1,0 +1,54 @@
+"""How are the parts of a run put together?"""
+
+from __future__ import annotations
+
+from ..core.guard import Guard
+from ..core.ordering import Reorder
+from ..core.pacing import Pacer
+from ..core.progress import Progress
+from ..job import Job
+from ..protocols import Codec, Engine, Source, Store
+from ..records import Mark
+from .commit import Committer
+from .desk import Clock, RunDesk
+from .draft import Draft
+from .feed import RunFeed
+from .hooks import Hooks
+from .run import Parts
+from .stop import Stop
+from .ticker import Ticker
+from .watch import Meter, Watch
+
+
+def assemble(
+    job: Job,
+    *,
+    source: Source | None,
+    start: Mark,
+    codec: Codec,
+    engine: Engine,
+    store: Store,
+    commit_every_s: float,
+    stop: Stop,
+    clock: Clock,
+    watch: Watch,
+) -> Parts:
+    """The parts of a run that goes on at `start`. To be called in the event loop of the run."""
+    guard = Guard(job.systemic_after, job.failure_limit)
+    pacer = Pacer(job.parsed_rate, job.burst)
+    snapshot = Progress(store.progress.low_water, store.progress.ranges)
+    draft = Draft(codec.join, Reorder(snapshot) if job.order == "input" else None)
+    desk = RunDesk(codec, draft, job.retry, guard, pacer, stop, clock, watch.note)
+
+    def written(error: BaseException | None) -> None:
+        if error is not None:
+            stop.cancel("results could not be written", error=error)
+        feed.wake()
+
+    committer = Committer(store, commit_every_s, clock.now, written)
+    feed = RunFeed(source, store, desk, committer, pacer, stop,
+                   start=start, slots=engine.slots, limit=job.limit)  # fmt: skip
+    meter = Meter(watch, desk, feed, engine, store.counts.settled)
+    hooks = Hooks(stop, job.grace_s, clock.now)
+    ticker = Ticker(desk, feed, committer, engine, meter, hooks, watch, stop, grace_s=job.grace_s)
+    return Parts(source, engine, store, desk, feed, committer, ticker, hooks, meter, stop)

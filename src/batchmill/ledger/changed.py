@@ -1,0 +1,88 @@
+"""What was changed since the last run, as the ledger remembers it? Asked without writing."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+from ..core.changes import differences
+from ..errors import Changed
+from ..protocols import Source
+from .reading import LedgerState
+
+_PIECE_BYTES = 1 << 20
+
+
+def changed_settings(ledger: LedgerState, settings: dict[str, Any]) -> Changed | None:
+    """The error for settings that matter and are not what they were."""
+    found = differences(ledger.settings, settings)
+    if not found:
+        return None
+    return Changed(
+        "settings that matter have changed since the last run: " + "; ".join(found),
+        hint="--accept-changes goes on with the new ones, --restart begins anew and keeps the "
+        "old output, or change them back",
+    )
+
+
+def changed_output(ledger: LedgerState, output: Path) -> str | None:
+    """In which way the output is not what was committed to it; None if it is."""
+    if not ledger.settings:
+        return unknown_output(output)
+    size = output.stat().st_size if output.exists() else None
+    committed = ledger.output_length
+    if committed and size is None:
+        return f"{output} was deleted"
+    if size is not None and size < committed:
+        return f"{output} is {committed - size} bytes shorter than what was committed"
+    if ledger.output_identity and size is not None and size > committed:
+        return f"{output} was edited: it has {size - committed} bytes more than were committed"
+    if committed and not _holds(ledger, output):
+        return f"{output} was edited"
+    return None
+
+
+def unknown_output(output: Path) -> str | None:
+    """What is wrong if no run has begun yet: results that nobody has written down."""
+    if output.exists() and output.stat().st_size:
+        return f"{output} has content, but there is no ledger that knows it"
+    return None
+
+
+def _holds(ledger: LedgerState, output: Path) -> bool:
+    """Compare the part that the last commit appended; all of it if somebody touched the file since
+    the last run ended."""
+    touched = ledger.output_identity not in ({}, identity_of(output))
+    start = 0 if touched else ledger.last_start
+    crc = 0 if touched else ledger.last_crc
+    left = ledger.output_length - start
+    with open(output, "rb") as file:
+        file.seek(start)
+        while left and (chunk := file.read(min(left, _PIECE_BYTES))):
+            crc = zlib.crc32(chunk, crc)
+            left -= len(chunk)
+    return crc == ledger.output_crc
+
+
+def identity_of(output: Path) -> dict[str, Any]:
+    facts = output.stat()
+    return {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+
+
+def changed_source(ledger: LedgerState, source: Source) -> str | None:
+    """In which way the source is not what it was; None if it is, or has only grown."""
+    identity = source.identity()
+    if (identity and identity == ledger.source_identity) or source.holds(ledger.marks.extent):
+        return None
+    return f"{source.name} is not what it was: records that were read before are changed or gone"
+
+
+def without_key(why: str) -> Changed:
+    """The error where only a key could tell which results are still good."""
+    return Changed(
+        why,
+        hint="set a key (a field that names a record, and that results have, too) to have"
+        " progress found again (--key FIELD --accept-changes), or --restart to begin anew; the old"
+        " output is kept",
+    )

@@ -1,0 +1,179 @@
+"""How is progress found again, by key, when source or output are no longer what they were?"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.progress import Progress
+from ..errors import Changed
+from ..files.streams import reading
+from ..protocols import Source
+from ..records import Counts, Mark, Outcome
+from .aside import keep_copy
+from .ledger import SqliteLedger
+from .marks import Marks
+from .rewrite import PIECE_BYTES, finish_rewrite, lines_of, parsed, write_copy
+
+ROWS = 1000
+
+
+@dataclass(slots=True)
+class Found:
+    """What a rebuild found."""
+
+    settled: int = 0
+    pending: int = 0
+    reruns: int = 0
+    broken: int = 0
+    """Lines of the output that were no JSON and are taken out."""
+    kept: str = ""
+    """The output as it was, where lines were taken out."""
+    strangers: int = 0
+    """Results whose record the source no longer has; they stay."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.settled} records have a result", f"{self.pending} are to be called"]
+        if self.reruns:
+            parts.append(f"{self.reruns} are marked to be run again")
+        if self.broken:
+            parts.append(
+                f"{self.broken} lines that are no JSON were taken out (kept in {self.kept})"
+            )
+        if self.strangers:
+            parts.append(f"{self.strangers} results belong to no record of the source")
+        return ", ".join(parts)
+
+
+def rebuild(
+    ledger: SqliteLedger,
+    source: Source,
+    output: Path,
+    *,
+    key: str,
+    rerun_key: str | None,
+    key_of: Callable[[Any], str | int | None],
+) -> Found:
+    """Settle the records whose key the output has, and mark reruns; everything else is pending.
+
+    A key that stands on n lines of the output settles the first n records that have it. Keys are
+    kept in a temporary database on disk, so memory does not grow with them.
+
+    Raises Changed if a line of the output has no key.
+    """
+    found = Found()
+    with closing(sqlite3.connect("")) as keys:
+        keys.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, count INT, rerun INT) WITHOUT ROWID")
+        length, crc, plain, ends, rewriting = 0, 0, 0, True, None
+        if output.exists():
+            _read_output(keys, output, key, rerun_key, found)
+            length, crc, plain, ends = _measure(output)
+        if found.broken:
+            found.kept = str(keep_copy(output))
+        if found.broken or not ends:
+            rewriting = write_copy(output, lambda line, _: parsed(line) is not None)
+        _mark_unfinished(keys, ledger)
+        with ledger.rebuilding(length, crc, plain):
+            _read_source(keys, source, ledger, key_of, found, rewriting)
+        finish_rewrite(ledger, output)
+    return found
+
+
+def _mark_unfinished(keys: sqlite3.Connection, ledger: SqliteLedger) -> None:
+    """Have the records called again whose rerun was under way: waiting, or done while the old
+    result is still there. Where that stands is no longer known."""
+    for table in ("reruns", "superseded"):
+        marked = ledger.db.execute(f"SELECT key FROM {table}")
+        keys.executemany("UPDATE keys SET rerun = 1 WHERE key = ?", map(tuple, marked))
+
+
+def _read_output(
+    keys: sqlite3.Connection, output: Path, key: str, rerun_key: str | None, found: Found
+) -> None:
+    rows: list[tuple[str, int, int]] = []
+    for number, (line, _) in enumerate(lines_of(output), 1):
+        result = parsed(line)
+        if result is None:
+            found.broken += 1
+            continue
+        if key not in result:
+            raise Changed(f"line {number} of {output} has no {key!r}: progress cannot be rebuilt",
+                          hint="have the task return the key, or start again with --restart",
+                          )  # fmt: skip
+        rows.append((json.dumps(result[key]), 1, bool(rerun_key and result.get(rerun_key))))
+        if len(rows) >= ROWS:
+            _add(keys, rows)
+    _add(keys, rows)
+
+
+def _add(keys: sqlite3.Connection, rows: list[tuple[str, int, int]]) -> None:
+    keys.executemany(
+        "INSERT INTO keys VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET count = count + 1, rerun = max(rerun, excluded.rerun)",
+        rows,
+    )
+    rows.clear()
+
+
+def _measure(output: Path) -> tuple[int, int, int, bool]:
+    """Length and CRC-32 of the file, its length before compression, and whether its last line has
+    an end."""
+    length = crc = plain = 0
+    last = b"\n"
+    with open(output, "rb") as file:
+        while chunk := file.read(PIECE_BYTES):
+            length, crc = length + len(chunk), zlib.crc32(chunk, crc)
+    with reading(output) as stream:
+        while chunk := stream.read(PIECE_BYTES):
+            plain, last = plain + len(chunk), chunk[-1:]
+    return length, crc, plain, last == b"\n"
+
+
+def _read_source(
+    keys: sqlite3.Connection,
+    source: Source,
+    ledger: SqliteLedger,
+    key_of: Callable[[Any], str | int | None],
+    found: Found,
+    rewriting: dict[str, int] | None,
+) -> None:
+    progress, counts, marks = Progress(), Counts(), Marks(Mark(), Mark())
+    reruns: list[tuple[int, object, bytes, Outcome]] = []
+    for seq, raw in _records(source, marks, progress):
+        key = key_of(raw)
+        rerun = None if key is None else _take(keys, json.dumps(key))
+        if rerun is None:
+            found.pending += 1
+            continue
+        progress.settle(seq, seq + 1)
+        counts.succeeded += 1
+        if rerun:
+            reruns.append((seq, key, raw, "succeeded"))
+        if len(reruns) >= ROWS:
+            found.reruns += ledger.queue_reruns(reruns)
+            reruns.clear()
+    found.settled = counts.succeeded
+    found.strangers = keys.execute("SELECT coalesce(sum(count), 0) FROM keys").fetchone()[0]
+    found.reruns += ledger.queue_reruns(reruns)
+    ledger.restate(progress, counts, marks, rewriting)
+
+
+def _records(source: Source, marks: Marks, progress: Progress) -> Iterator[tuple[int, Any]]:
+    for block in source.blocks(Mark()):
+        yield from enumerate(block.records, block.mark.seq)
+        marks.add([block.end], progress.low_water)
+
+
+def _take(keys: sqlite3.Connection, key: str) -> int | None:
+    """Whether a result with this key is to be run again; None if there is no result left."""
+    row = keys.execute("SELECT count, rerun FROM keys WHERE key = ?", (key,)).fetchone()
+    if row is None or not row[0]:
+        return None
+    keys.execute("UPDATE keys SET count = count - 1 WHERE key = ?", (key,))
+    return int(row[1])

@@ -1,0 +1,175 @@
+"""Which records do these keys name, and which of them are to be run again?"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..protocols import Source
+from ..records import Mark, Outcome
+from .ledger import SqliteLedger
+from .rewrite import key_text
+from .verify_output import OutputFacts, committed_lines
+
+KeyOf = Callable[[Any], str | int | None]
+
+ROWS = 1000
+SHOWN = 5
+"""Most keys that a message names."""
+
+_TABLE = """
+CREATE TABLE found (
+  seq INTEGER PRIMARY KEY, wanted TEXT NOT NULL, key TEXT NOT NULL, raw BLOB NOT NULL,
+  state TEXT NOT NULL, result INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX found_key ON found (key);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What became of the keys. Of `failed` and `pending` a few are named, for a message."""
+
+    queued: int
+    failed: int
+    pending: int
+    failed_keys: tuple[str, ...] = ()
+    pending_keys: tuple[str, ...] = ()
+
+
+def mark_reruns(
+    ledger: SqliteLedger,
+    source: Source,
+    output: Path,
+    *,
+    key: str,
+    wanted: Collection[str],
+    key_of: KeyOf,
+) -> Marked:
+    """Have the records with these keys called again. Their results stand until there are new ones.
+
+    A key is compared as text, so "5" names the records with "5" and with 5. Records that have
+    failed or have not been called yet are left to the runs that call them anyway. Source and output
+    are each read once; what is found is kept in a temporary database on disk.
+
+    Raises ConfigError, and marks nothing, if a key names no record or more than one, or if a result
+    has no key, because the results to be replaced could then not be told from others.
+    """
+    with closing(sqlite3.connect("", isolation_level=None)) as db:
+        db.executescript(f"{_TABLE} BEGIN;")
+        _find_records(db, ledger, source, frozenset(wanted), key_of)
+        _refuse_unknown(db, source, key, wanted)
+        _refuse_ambiguous(db, key)
+        if _count(db, "settled"):
+            _find_results(db, ledger, output, key)
+        return Marked(
+            queued=_queue(db, ledger),
+            failed=_count(db, "failed"),
+            pending=_count(db, "pending"),
+            failed_keys=_some(db, "failed"),
+            pending_keys=_some(db, "pending"),
+        )
+
+
+def _find_records(
+    db: sqlite3.Connection,
+    ledger: SqliteLedger,
+    source: Source,
+    wanted: frozenset[str],
+    key_of: KeyOf,
+) -> None:
+    for block in source.blocks(Mark()):
+        for seq, raw in enumerate(block.records, block.mark.seq):
+            key = key_of(raw)
+            if key is None or str(key) not in wanted:
+                continue
+            row = (seq, str(key), json.dumps(key), raw, _state(ledger, seq))
+            db.execute("INSERT INTO found (seq, wanted, key, raw, state) VALUES (?,?,?,?,?)", row)
+
+
+def _state(ledger: SqliteLedger, seq: int) -> str:
+    if ledger.has_failed(seq):
+        return "failed"
+    return "settled" if seq in ledger.progress else "pending"
+
+
+def _refuse_unknown(
+    db: sqlite3.Connection, source: Source, key: str, wanted: Collection[str]
+) -> None:
+    known = {text for (text,) in db.execute("SELECT DISTINCT wanted FROM found")}
+    unknown = sorted(set(wanted) - known)
+    if unknown:
+        raise ConfigError(
+            f"{source.name} has no record whose {key!r} is {_named(unknown)}",
+            hint="nothing was marked; correct the keys and try again",
+        )
+
+
+def _refuse_ambiguous(db: sqlite3.Connection, key: str) -> None:
+    rows = db.execute(
+        "SELECT wanted, count(*) FROM found GROUP BY key HAVING count(*) > 1"
+    ).fetchall()
+    if rows:
+        raise ConfigError(
+            f"{key!r} = {rows[0][0]!r} names {rows[0][1]} records, whose results cannot be told"
+            " apart",
+            hint="nothing was marked; a record that is to be run again by its key needs one of its"
+            " own",
+        )
+
+
+def _find_results(db: sqlite3.Connection, ledger: SqliteLedger, output: Path, key: str) -> None:
+    """Note which of the records have a result. What lies behind the committed end is none."""
+    sought = {text for (text,) in db.execute("SELECT key FROM found")}
+    facts = OutputFacts(output, ledger.output_length, ledger.output_plain)
+    for number, (line, _) in enumerate(committed_lines(facts), 1):
+        text = key_text(line, key)
+        if text is None:
+            raise ConfigError(
+                f"line {number} of {output} has no {key!r}, so results cannot be found by key",
+                hint="nothing was marked; have the task return the key, and begin anew with"
+                " --restart",
+            )
+        if text in sought:
+            db.execute("UPDATE found SET result = 1 WHERE key = ?", (text,))
+
+
+def _queue(db: sqlite3.Connection, ledger: SqliteLedger) -> int:
+    query = "SELECT seq, key, raw, result FROM found WHERE state = 'settled' ORDER BY seq"
+    rows = _with_outcomes(db.execute(query), ledger.counts.filtered)
+    queued = 0
+    while piece := list(islice(rows, ROWS)):
+        queued += ledger.queue_reruns(piece)
+    return queued
+
+
+def _with_outcomes(
+    rows: Iterable[tuple[int, str, bytes, int]], filtered: int
+) -> Iterator[tuple[int, object, bytes, Outcome]]:
+    """Without a result it was filtered, as long as there are filtered ones; else it had none."""
+    for seq, key, raw, result in rows:
+        was: Outcome = "succeeded" if result or not filtered else "filtered"
+        filtered -= was == "filtered"
+        yield seq, json.loads(key), raw, was
+
+
+def _count(db: sqlite3.Connection, state: str) -> int:
+    return int(db.execute("SELECT count(*) FROM found WHERE state = ?", (state,)).fetchone()[0])
+
+
+def _some(db: sqlite3.Connection, state: str) -> tuple[str, ...]:
+    query = "SELECT wanted FROM found WHERE state = ? ORDER BY seq LIMIT ?"
+    return tuple(text for (text,) in db.execute(query, (state, SHOWN)))
+
+
+def _named(keys: list[str]) -> str:
+    shown = ", ".join(repr(text) for text in keys[:SHOWN])
+    more = len(keys) - SHOWN
+    return f"{shown} or {more:,} others" if more > 0 else shown

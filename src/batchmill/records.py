@@ -1,0 +1,186 @@
+"""The values that travel: marks, blocks, failures, dead letters, commits."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+Outcome = Literal["succeeded", "filtered", "failed"]
+
+MESSAGE_CHARS = 4096
+"""Longest error message and traceback that is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the source from which reading can go on, and a check of everything before it.
+
+    `crc` is the CRC-32 of the source's bytes from 0 to `offset`. `open_line` says that the last
+    record before the mark ended with the source and not with a newline.
+    """
+
+    seq: int = 0
+    offset: int = 0
+    crc: int = 0
+    open_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of the source read at once: records `mark.seq` onwards, and the mark behind them."""
+
+    mark: Mark
+    records: Sequence[Any]
+    end: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """What stands in a block for a record above `max_record_bytes`: its length and beginning."""
+
+    length: int
+    head: bytes
+
+
+FRAMES = 20
+"""Most frames of a traceback that are kept: the innermost."""
+
+
+class Region(NamedTuple):
+    """What one commit appended to the output; `crc` is that of all output up to its end."""
+
+    start: int
+    length: int
+    crc: int
+
+
+class Failure(NamedTuple):
+    """Why one attempt failed, as a value that can cross a process border."""
+
+    type: str
+    message: str
+    traceback: str
+    lineage: tuple[str, ...]
+    """Full names of the exception's classes, nearest first."""
+    status: int | None = None
+    """HTTP status, where the exception carries one."""
+    retry_after_s: float | None = None
+    """What the server asked for, where the exception carries it."""
+    error: BaseException | None = None
+    """The exception itself, in the process that saw it."""
+
+    @classmethod
+    def of(
+        cls, error: BaseException, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> Failure:
+        lineage = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
+        return cls(
+            type=type(error).__qualname__,
+            message=_message_of(error),
+            traceback=_trace_of(error)[-MESSAGE_CHARS:],
+            lineage=lineage,
+            status=status,
+            retry_after_s=retry_after_s,
+            error=error,
+        )
+
+
+def _trace_of(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error, limit=-FRAMES))
+    except Exception:
+        # A user's __str__ may raise anything, and CPython 3.11 a SystemError when two threads look
+        # for the place in a line at the same moment.
+        return f"(the traceback of {type(error).__qualname__} could not be read)"
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message could not be read)"
+    return text[:MESSAGE_CHARS]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that failed for good, with the bytes it came in. Times are ISO 8601 in UTC."""
+
+    seq: int
+    raw: bytes
+    failure: Failure
+    attempts: int
+    first_at: str
+    last_at: str
+    key: str | int | None = None
+    complete: bool = True
+    """False where `raw` is only the beginning of a record that was too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """A record of an earlier run that is to be called again.
+
+    `was` is its outcome so far. What did not fail is a rerun: its old outcome stands until the new
+    one is committed.
+    """
+
+    seq: int
+    raw: Any
+    was: Outcome = "failed"
+    attempts: int = 0
+    first_at: str = ""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of records. A blank line is no record: it is settled, and counted apart."""
+
+    succeeded: int = 0
+    filtered: int = 0
+    failed: int = 0
+    blank: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Records with an outcome."""
+        return self.succeeded + self.filtered + self.failed
+
+    def move(self, was: Outcome | None, now: Outcome) -> None:
+        """Count a record under `now`, and no longer under `was`."""
+        setattr(self, now, getattr(self, now) + 1)
+        if was:
+            setattr(self, was, getattr(self, was) - 1)
+
+    def add(self, other: Counts) -> None:
+        self.succeeded += other.succeeded
+        self.filtered += other.filtered
+        self.failed += other.failed
+        self.blank += other.blank
+
+
+@dataclass(slots=True)
+class Commit:
+    """What is to be made durable together, or not at all."""
+
+    chunks: list[Any] = field(default_factory=list)
+    """Encoded results, joined by pieces, in the order they go to the sink."""
+    settled: list[tuple[int, int]] = field(default_factory=list)
+    """Half-open ranges of seq that now have an outcome."""
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)
+    """Records whose earlier dead letter no longer holds."""
+    replaced: list[int] = field(default_factory=list)
+    """Records whose earlier result is superseded by one in this commit."""
+    counts: Counts = field(default_factory=Counts)
+    marks: list[Mark] = field(default_factory=list)
+    """Marks passed by the reader since the last commit, in order."""
+    size: int = 0
+    """Bytes in `chunks`."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.settled or self.dead_letters or self.resolved or self.replaced or self.marks
+        )

@@ -1,0 +1,32 @@
+"""Results and dead letters in memory, for a job without a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from ..core.progress import Progress
+from ..records import Commit, Counts, DeadLetter, Requeued
+
+
+class MemoryStore:
+    """Keeps everything until the end of the run, and nothing beyond it."""
+
+    commit_every_s = 0.5
+
+    def __init__(self) -> None:
+        self.progress = Progress()
+        self.counts = Counts()
+        self.results: list[Any] = []
+        self.letters: list[DeadLetter] = []
+
+    def commit(self, commit: Commit) -> None:
+        self.results.extend(chain.from_iterable(commit.chunks))
+        self.letters.extend(commit.dead_letters)
+        self.counts.add(commit.counts)
+        for start, stop in commit.settled:
+            self.progress.settle(start, stop)
+
+    def requeued(self) -> Iterator[Requeued]:
+        return iter(())

@@ -1,0 +1,129 @@
+"""Which class does each word of a job stand for? The one place that turns strings into classes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .engines.on_loop import LoopEngine
+from .engines.on_threads import ThreadEngine
+from .errors import ConfigError
+from .formats.codec import ItemCodec, JsonCodec, JsonInCodec
+from .formats.encode import encode_value
+from .formats.numbers import exact_decoder
+from .job import Job, one_of
+from .protocols import Codec, Engine, Source
+from .sinks.appended import AppendedFile, compressor_for
+from .sources.iterable import ItemSource, JsonItemSource
+from .sources.jsonl import MAX_RECORD_BYTES, JsonlFile
+from .tasks.task import Task
+from .tasks.typed import decoder_for
+
+_COMPRESSED = (".gz", ".zst", ".zstd")
+_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl"}
+
+
+def is_path(source: object) -> bool:
+    return isinstance(source, str | os.PathLike)
+
+
+def source_of(job: Job) -> Source:
+    """The source that the job names. Raises ConfigError for a format that is not known."""
+    if not isinstance(job.source, str | os.PathLike):
+        return JsonItemSource(job.source, encode_value) if job.sink else ItemSource(job.source)
+    path = Path(job.source).absolute()
+    format_of(path, job.source_format, "source")
+    _check_options("source", job.source_options, ("max_record_bytes", "numbers"))
+    if not path.exists():
+        raise ConfigError(f"source.path = {str(path)!r} is a pattern; only one file can be read",
+                          hint="join the files: cat PATTERN > all.jsonl")  # fmt: skip
+    return JsonlFile(
+        path, max_record_bytes=job.source_options.get("max_record_bytes", MAX_RECORD_BYTES)
+    )
+
+
+def sink_of(job: Job) -> AppendedFile:
+    """The results file that the job names."""
+    assert job.sink is not None
+    path = Path(job.sink).absolute()
+    format_of(path, job.sink_format, "sink")
+    _check_options("sink", job.sink_options, ())
+    return AppendedFile(path, compressor_for(path))
+
+
+def _check_options(table: str, options: Mapping[str, object], known: tuple[str, ...]) -> None:
+    """Refuse an option that would be ignored."""
+    for name in options:
+        if name not in known:
+            has = f"there are {', '.join(known)}" if known else "it has no options"
+            raise ConfigError(f"{table}.{name} means nothing for jsonl", hint=f"drop it: {has}")
+
+
+def format_of(path: Path, given: str | None, table: str) -> str:
+    """The format of a file: as given, or from its name."""
+    name = path.with_suffix("") if path.suffix in _COMPRESSED else path
+    found = given or _FORMATS.get(name.suffix.lower())
+    if found is not None and found in _FORMATS.values():
+        return found
+    if given or name.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        raise ConfigError(f"{table}.format = {given or name.suffix[1:]!r} is not known",
+                          hint='"jsonl" is: one JSON value a line')  # fmt: skip
+    raise ConfigError(f"the format of {path} cannot be told from its name",
+                      hint=f'if it has one JSON value a line: {table}.format = "jsonl"',
+                      )  # fmt: skip
+
+
+def codec_of(job: Job, task: Task) -> Codec:
+    """How records are read and results written, where the task runs."""
+    if job.sink is None and not is_path(job.source):
+        return ItemCodec(job.key)
+    decoder = decoder_for(task.record_type)
+    decode = exact_decoder() if _exact(job, task) else decoder.decode
+    codec = JsonCodec(decode, decoder.explain, job.key)
+    return codec if job.sink else JsonInCodec(codec)
+
+
+def _exact(job: Job, task: Task) -> bool:
+    """Whether numbers are to keep their spelling: source.numbers = "exact"."""
+    wanted = job.source_options.get("numbers", "float")
+    one_of("source.numbers", wanted, ("float", "exact"))
+    return wanted == "exact" and task.record_type is None
+
+
+def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
+    """Where the task runs: "auto" takes the loop for coroutines and threads for plain functions."""
+    if task.is_batch:
+        raise ConfigError(f"{task.name} defines process_batch, and a job calls process_record yet",
+                          hint="define process_record")  # fmt: skip
+    name = job.engine
+    if name == "auto":
+        name = "async" if task.is_async else "thread"
+    if name == "process":
+        raise ConfigError('run.engine = "process" is not there yet', hint='run.engine = "auto"')
+    if name == "thread" and task.is_async:
+        raise ConfigError('run.engine = "thread" is for plain functions, and the task is async',
+                          hint='run.engine = "async"')  # fmt: skip
+    kind = LoopEngine if name == "async" else ThreadEngine
+    return kind(task, codec, job=name_of(job), slots=job.concurrency, timeout_s=job.timeout_s,
+                now=time.monotonic)  # fmt: skip
+
+
+def name_of(job: Job) -> str:
+    """The name of a job: given, or that of its output."""
+    return job.name or (Path(job.sink).name if job.sink else "job")
+
+
+def settings_of(job: Job) -> dict[str, str | None]:
+    """The settings that matter: with others, the results so far would not be those of this job."""
+    assert job.sink is not None
+    sink = Path(job.sink)
+    return {
+        "key": job.key,
+        "version": job.version,
+        "source.format": "jsonl",
+        "sink.format": format_of(sink, job.sink_format, "sink"),
+        "sink.name": sink.name,
+        "sink.order": job.order,
+    }

@@ -1,0 +1,44 @@
+"""Outcomes leave in the order of the input."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchmill.core.ordering import Reorder
+from batchmill.core.progress import Progress
+
+
+@given(
+    st.integers(0, 40),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=4),
+    st.randoms(use_true_random=False),
+    st.integers(1, 9),
+)
+def test_every_outcome_leaves_once_in_order_and_as_soon_as_it_may(count, settled, chance, at_once):
+    progress = Progress()
+    for start, stop in settled:
+        progress.settle(start, stop)
+    pending = [seq for seq in range(count) if seq not in progress]
+    chance.shuffle(pending)
+    known = {seq for seq in range(60) if seq in progress}
+    reorder, left = Reorder(progress), []
+
+    for at in range(0, len(pending), at_once):
+        put = pending[at : at + at_once]
+        known |= set(put)
+        reorder.put((seq, f"row {seq}") for seq in put)
+        left += reorder.pop_ready()
+        low = next(n for n in range(61) if n not in known)
+        assert [seq for seq, _ in left] == sorted(seq for seq in pending if seq < low)
+        assert len(reorder) == len(pending[: at + at_once]) - len(left)
+
+    assert left == [(seq, f"row {seq}") for seq in sorted(pending)]
+
+
+def test_an_empty_buffer_is_still_a_buffer():
+    reorder = Reorder(Progress())
+
+    assert reorder.pop_ready() == []
+    assert len(reorder) == 0
+    assert repr(reorder) == "<Reorder next=0 held=0>"

@@ -1,0 +1,321 @@
+"""Runs of jobs in processes of their own, which can be killed and have their system calls broken.
+
+with Lab(folder) as lab:
+    trial = lab.trial(make_source(12))
+    end = trial.run(shim=Break.kill(at=7))
+    trial.run_to_the_end()
+    assert trial.verdict().problems == []
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import oracle
+from crash.work import fate_of
+
+HERE = Path(__file__).parent
+SOURCES = str(HERE.parents[1] / "src")
+DEADLINE_S = 30.0
+"""How long a run of these small jobs may take before it counts as hung."""
+
+DOCUMENTED = {0, 1, 2, 3, 4, 75, 130, 143}
+"""The exit codes that a run may end with."""
+
+OPEN, WRITE, SYNC, TRUNCATE, RENAME, UNLINK = 1, 2, 4, 8, 16, 32
+ALL = 63
+ENOSPC, EIO, EINTR = 28, 5, 4
+
+
+@dataclass(frozen=True)
+class Break:
+    """What is to go wrong at the n-th call that changes the job's files."""
+
+    what: str = "nothing"
+    at: int = 0
+    error: int = 0
+    kinds: int = ALL
+    always: bool = False
+    with_data: bool = False
+
+    @classmethod
+    def nothing(cls) -> Break:
+        """Nothing; but what is done is written down."""
+        return cls(with_data=True)
+
+    @classmethod
+    def kill(cls, at: int) -> Break:
+        return cls("kill", at)
+
+    @classmethod
+    def torn(cls, at: int) -> Break:
+        """Killed in the middle of a write."""
+        return cls("torn", at, kinds=WRITE)
+
+    @classmethod
+    def stop(cls, at: int) -> Break:
+        return cls("stop", at)
+
+    @classmethod
+    def short(cls, at: int, *, always: bool = False) -> Break:
+        return cls("short", at, kinds=WRITE, always=always)
+
+    @classmethod
+    def full_disk(cls, at: int, *, always: bool = False) -> Break:
+        return cls("fail", at, ENOSPC, OPEN | WRITE | RENAME, always)
+
+    @classmethod
+    def broken_disk(cls, at: int, *, always: bool = False) -> Break:
+        return cls("fail", at, EIO, ALL, always)
+
+    @classmethod
+    def interrupted(cls, at: int) -> Break:
+        return cls("fail", at, EINTR, OPEN | WRITE | SYNC | TRUNCATE)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run's process ended."""
+
+    status: int | None
+    out: str
+    err: str
+    fired: bool
+    """Whether what was to go wrong did."""
+
+    @property
+    def code(self) -> int | None:
+        """The exit code; None for a process that was killed."""
+        if self.status is None or not os.WIFEXITED(self.status):
+            return None
+        return os.WEXITSTATUS(self.status)
+
+    @property
+    def killed(self) -> bool:
+        return self.status is not None and os.WIFSIGNALED(self.status)
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        return json.loads(self.out.splitlines()[-1]) if self.out.strip() else None
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as a run should end, however badly it goes: a documented code, a message."""
+        if self.status is None:
+            return ["the run hangs"]
+        if self.killed:
+            return []
+        found = [] if self.code in DOCUMENTED else [f"exit code {self.code}"]
+        if "Traceback" in self.err:
+            found.append(f"a traceback: {self.err}")
+        if self.code in (1, 2, 75) and not self.message:
+            found.append(f"exit code {self.code} without a message")
+        return found
+
+    @property
+    def message(self) -> str:
+        reason = self.report["reason"] if self.report else ""
+        said = [line for line in self.err.splitlines() if not line.startswith("note:")]
+        return reason or "\n".join(said)
+
+
+@functools.cache
+def shim() -> Path:
+    """The library that breaks system calls, compiled once for each process of the tests."""
+    folder = tempfile.mkdtemp(prefix="shim-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = Path(folder) / "shim.so"
+    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "shim.c"]
+    subprocess.run([*command, "-ldl", "-lpthread"], check=True)
+    return library
+
+
+class Zygote:
+    """The process that forks the runs (zygote.py)."""
+
+    def __init__(self) -> None:
+        paths = [SOURCES, str(HERE.parent)]
+        environment = {**os.environ, "LD_PRELOAD": str(shim()), "PYTHONPATH": ":".join(paths)}
+        self._process = subprocess.Popen(
+            [sys.executable, HERE / "zygote.py"], env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(DEADLINE_S)
+        assert self._process.stdout
+        self._process.stdout.close()
+
+
+def _text(path: Path) -> str:
+    """What is in a file that a run which was killed at once may not have made."""
+    return path.read_text() if path.exists() else ""
+
+
+@dataclass
+class Going:
+    """A run that is under way."""
+
+    lab: Lab
+    pid: int
+    out: Path
+    err: Path
+    log: Path
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wake(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def fired(self) -> bool:
+        return self.log.exists() and b"fired\t" in self.log.read_bytes()
+
+    def end(self, within_s: float = DEADLINE_S) -> End:
+        """Wait until it ends; a run that hangs is killed."""
+        status = self.lab.zygote.ask({"wait": self.pid, "within_s": within_s})["status"]
+        if status is None:
+            self.kill()
+            self.lab.zygote.ask({"wait": self.pid, "within_s": within_s})
+        return End(status, _text(self.out), _text(self.err), self.fired)
+
+    def has_ended(self) -> End | None:
+        status = self.lab.zygote.ask({"wait": self.pid, "within_s": 0})["status"]
+        if status is None:
+            return None
+        return End(status, _text(self.out), _text(self.err), self.fired)
+
+    def wait_until_stopped(self) -> bool:
+        """Wait until it has stopped itself; False if it ends without."""
+        until = time.monotonic() + DEADLINE_S
+        while time.monotonic() < until:
+            try:
+                state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except FileNotFoundError:
+                return False
+            if state in "TZX":
+                return state == "T"
+            time.sleep(0.0005)
+        raise TimeoutError(f"process {self.pid} neither stops nor ends")
+
+
+@dataclass
+class Trial:
+    """One job in a folder of its own, with its source beside it."""
+
+    lab: Lab
+    folder: Path
+    sink: str = "out.jsonl"
+    options: dict[str, Any] = field(default_factory=dict)
+    """What every run of the job gets: {"job": {...}, "threads": True, "gen": 2, ...}."""
+    runs: int = 0
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "in.jsonl"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "job"
+
+    @property
+    def output(self) -> Path:
+        return self.home / self.sink
+
+    @property
+    def executions(self) -> Path:
+        return self.folder / "executions"
+
+    @property
+    def child(self) -> Path:
+        """Where a run that forks writes down its child's number."""
+        return self.folder / "child"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "out.ledger.lock"
+
+    def start(self, broken: Break | None = None, **more: Any) -> Going:
+        self.runs += 1
+        out, err, log = (self.folder / f"{self.runs}.{name}" for name in ("out", "err", "log"))
+        log.unlink(missing_ok=True)
+        spec = {**self.options, "source": str(self.source), "sink": str(self.output),
+                "executions": str(self.executions), "child": str(self.child), **more}  # fmt: skip
+        spec["job"] = {**self.options.get("job", {}), **more.get("job", {})}
+        if broken is not None:
+            spec["shim"] = {**vars(broken), "folder": str(self.home), "log": str(log)}
+        pid = self.lab.zygote.ask({"start": spec, "out": str(out), "err": str(err)})["pid"]
+        return Going(self.lab, pid, out, err, log)
+
+    def run(self, broken: Break | None = None, **more: Any) -> End:
+        return self.start(broken, **more).end()
+
+    def log(self) -> bytes:
+        """The record that the last run's shim kept."""
+        return (self.folder / f"{self.runs}.log").read_bytes()
+
+    def verdict(self, fate: Any = fate_of, *, calls: bool = True, **more: Any) -> oracle.Verdict:
+        """What the oracle says; without `calls` it does not ask which calls were made."""
+        ordered = self.options.get("job", {}).get("order") == "input"
+        executions = self.executions if calls else None
+        return oracle.check(
+            self.source, self.output, fate, ordered=ordered, executions=executions, **more
+        )
+
+    def copy(self) -> Trial:
+        """The same job once more, as it lies there now."""
+        folder = self.lab.new_folder()
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return replace(self, folder=folder)
+
+
+class Lab:
+    """A folder for trials, and the zygote that their runs come from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self.zygote = Zygote()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.zygote.close()
+
+    def new_folder(self) -> Path:
+        self._count += 1
+        folder = self._folder / f"trial-{self._count}"
+        folder.mkdir()
+        return folder
+
+    def trial(self, source: bytes, sink: str = "out.jsonl", **options: Any) -> Trial:
+        trial = Trial(self, self.new_folder(), sink, options)
+        trial.home.mkdir()
+        trial.source.write_bytes(source)
+        return trial

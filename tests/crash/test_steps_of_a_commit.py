@@ -1,0 +1,70 @@
+"""A job is killed, or the disk fails, at every single step that it makes on its files.
+
+Each test runs one job again and again: the first time its first call that changes a file goes
+wrong, then its second, and so on until nothing is left to go wrong. After each the next run has to
+go on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from batchmill.formats.codec import JsonCodec
+from batchmill.ledger.verify import verify
+from batchmill.paths import JobPaths
+from batchmill.sources.jsonl import JsonlFile
+from crash.harness import Break, Trial
+from crash.scenarios import SCENARIOS, sweep
+from oracle import ledger_of
+
+EVERY, ODD, EVEN, FIRST = range(1, 999), range(1, 999, 2), range(2, 999, 2), (1,)
+STEPS = {
+    "killed": (Break.kill, EVERY),
+    "killed in the middle of a write": (Break.torn, EVERY),
+    "the disk is full for a moment": (Break.full_disk, ODD),
+    "the disk is full": (partial(Break.full_disk, always=True), EVEN),
+    "an I/O error": (Break.broken_disk, ODD),
+    "the disk is broken": (partial(Break.broken_disk, always=True), EVEN),
+    "an interrupted call": (Break.interrupted, ODD),
+    "a short write": (Break.short, EVEN),
+    "every write short": (partial(Break.short, always=True), FIRST),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_whatever_goes_wrong_at_any_step_the_next_run_goes_on(lab, scenario, step):
+    break_at, steps = STEPS[step]
+
+    problems = sweep(SCENARIOS[scenario](lab), break_at, steps, unsure=step == "the disk is broken")
+
+    assert not problems, "\n".join(problems[:40])
+
+
+@pytest.mark.parametrize("scenario", ["a fresh job", "a job that was killed"])
+def test_verify_finds_nothing_wrong_with_what_a_kill_leaves_behind(lab, scenario):
+    template = SCENARIOS[scenario](lab).trial
+    differs: list[str] = []
+    for n in range(1, 999, 3):
+        trial = template.copy()
+        if not trial.run(Break.kill(n)).fired:
+            break
+        differs += [f"killed at step {n}: {text}" for text in wrong(trial) if NO_RUN not in text]
+
+    assert not differs, "\n".join(differs)
+    assert n > 20
+
+
+NO_RUN = "knows of no run"
+
+
+def wrong(trial: Trial) -> list[str]:
+    """What the library itself finds wrong with the job's files."""
+    found = verify(
+        JobPaths.of(trial.output), source=JsonlFile(trial.source), key="id",
+        key_of=JsonCodec(key="id").key_of,
+    )  # fmt: skip
+    texts = [finding.text for finding in found if finding.verdict == "differs"]
+    return [text for text in texts if ledger_of(trial.output).exists() or "not there" not in text]

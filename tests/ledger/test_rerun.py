@@ -1,0 +1,152 @@
+"""Records are marked to be run again by their keys: all of them, or none."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from batchmill import run
+from batchmill.errors import ConfigError
+from batchmill.ledger.ledger import SqliteLedger
+from batchmill.ledger.reading import read_ledger
+from batchmill.ledger.rerun import mark_reruns
+from batchmill.ledger.verify import verify
+from batchmill.paths import JobPaths
+from small_jobs import KEY_OF, done, job, source_of, write
+
+
+@contextmanager
+def opened(paths: JobPaths):
+    ledger = SqliteLedger(paths.ledger, "job")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def mark(folder, *wanted):
+    paths = JobPaths.of(folder / "out.jsonl")
+    with opened(paths) as ledger:
+        return mark_reruns(ledger, source_of(folder), paths.output, key="id", wanted=wanted,
+                           key_of=KEY_OF)  # fmt: skip
+
+
+def marks(folder):
+    with read_ledger(folder / "out.ledger") as ledger:
+        return list(ledger.rerun_seqs())
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+
+
+def again(record):
+    return {"id": record["id"], "again": True}
+
+
+def differences(folder):
+    found = verify(JobPaths.of(folder / "out.jsonl"), source=source_of(folder), key="id",
+                   key_of=KEY_OF)  # fmt: skip
+    return [finding for finding in found if finding.verdict == "differs"]
+
+
+def test_old_results_are_replaced_whatever_they_were(tmp_path):
+    done(tmp_path)
+
+    marked = mark(tmp_path, "0", "3", "4")
+    run(replace(job(tmp_path, retry_failed=False), task=again), only="reruns")
+
+    assert (3, 0, 0) == (marked.queued, marked.failed, marked.pending)
+    new = [row for row in rows(tmp_path) if row["id"] in (0, 3, 4)]
+    assert [{"id": n, "again": True} for n in (0, 3, 4)] == sorted(new, key=lambda r: r["id"])
+    with read_ledger(tmp_path / "out.ledger") as ledger:
+        assert (31, 9, 10) == (
+            ledger.counts.succeeded, ledger.counts.filtered, ledger.counts.failed)  # fmt: skip
+    assert differences(tmp_path) == []
+
+
+def broken(record):
+    raise ValueError("still bad")
+
+
+def test_the_old_result_stays_if_the_record_fails_now(tmp_path):
+    done(tmp_path)
+    before = rows(tmp_path)
+
+    mark(tmp_path, "0")
+    report = run(replace(job(tmp_path, retry_failed=False), task=broken), only="reruns")
+
+    assert before == rows(tmp_path)
+    assert report.exit_code == 3
+    assert marks(tmp_path) == [0]
+    assert differences(tmp_path) == []
+
+
+def test_failed_and_pending_records_are_left_to_other_commands(tmp_path):
+    done(tmp_path)
+    with open(tmp_path / "in.jsonl", "a") as file:
+        file.write('{"id": "new"}\n')
+
+    marked = mark(tmp_path, "1", "2", "new")
+
+    assert (1, ("2",), ("new",)) == (marked.queued, marked.failed_keys, marked.pending_keys)
+    assert marks(tmp_path) == [1]
+
+
+def test_an_unknown_key_is_told_and_nothing_is_marked(tmp_path):
+    done(tmp_path)
+
+    with pytest.raises(ConfigError, match="no record whose 'id' is '777', 'x'"):
+        mark(tmp_path, "1", "777", "x")
+
+    assert marks(tmp_path) == []
+
+
+def test_a_key_of_several_records_is_refused(tmp_path):
+    write(tmp_path, {"id": 1}, {"id": 2}, {"id": 1})
+    run(job(tmp_path))
+
+    with pytest.raises(ConfigError, match="'1' names 2 records"):
+        mark(tmp_path, "1", "2")
+
+    assert marks(tmp_path) == []
+
+
+def test_a_number_and_a_text_that_look_alike_are_two_keys(tmp_path):
+    write(tmp_path, {"id": 1}, {"id": "1"}, {"id": 2})
+    run(job(tmp_path))
+
+    assert mark(tmp_path, "1").queued == 2
+
+
+def without_key(record):
+    return {"other": record["id"]}
+
+
+def test_results_that_do_not_carry_the_key_are_refused(tmp_path):
+    write(tmp_path, {"id": 1}, {"id": 2})
+    run(job(tmp_path, task=without_key))
+
+    with pytest.raises(ConfigError, match=r"line 1 of .* has no 'id'"):
+        mark(tmp_path, "1")
+
+    assert marks(tmp_path) == []
+
+
+def test_two_records_of_one_key_that_are_marked_in_the_output_lose_no_result(tmp_path):
+    """Their new results may stand in different commits, and neither is the other's old one."""
+    write(tmp_path, {"id": 1}, {"id": 1}, {"id": 2})
+    run(job(tmp_path, rerun_key="redo"))
+    old = (tmp_path / "out.jsonl").read_text().splitlines()
+    edited = [json.dumps(json.loads(line) | {"redo": json.loads(line)["id"] == 1}) for line in old]
+    (tmp_path / "out.jsonl").write_text("".join(f"{line}\n" for line in edited))
+
+    one_by_one = {"concurrency": 1, "rate": "1000/s", "commit_every_s": 0}
+    run(job(tmp_path, task=again, rerun_key="redo", **one_by_one))
+
+    assert [1, 1, 2] == sorted(row["id"] for row in rows(tmp_path))
+    assert sum(row.get("again", False) for row in rows(tmp_path)) == 2
+    assert differences(tmp_path) == []
