@@ -58,7 +58,8 @@ def test_a_job_is_found_by_what_it_has_left_behind(batchmill, target):
 
 
 def test_a_job_without_a_file_is_found_with_the_same_options(batchmill):
-    batchmill("run", "task.py", "--input", "in.jsonl", "--output", "new.jsonl")
+    run = batchmill("run", "task.py", "--input", "in.jsonl", "--output", "new.jsonl")
+    assert run.code == 3, run.err
 
     ended = batchmill("status", "task.py", "--input", "in.jsonl", "--output", "new.jsonl")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
+import symtable
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,7 +83,7 @@ def _existing(path: Path) -> Path:
 def _is_settings(path: Path) -> bool:
     """Whether a Python file is a config.py and no task: told from its text, without running it."""
     try:
-        names = _names_defined(ast.parse(path.read_bytes(), path))
+        names = _names_defined(path)
     except (SyntaxError, ValueError):
         return path.name == "config.py"
     if names & {"process_record", "process_batch"}:
@@ -91,19 +91,19 @@ def _is_settings(path: Path) -> bool:
     return bool(names & {"Settings", "settings"}) or path.name == "config.py"
 
 
-def _names_defined(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for node in tree.body:
-        match node:
-            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                names.add(node.name)
-            case ast.ImportFrom() | ast.Import():
-                names |= {each.asname or each.name for each in node.names}
-            case ast.Assign(targets=targets):
-                names |= {each.id for each in targets if isinstance(each, ast.Name)}
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                names.add(name)
-    return names
+def _names_defined(path: Path) -> set[str]:
+    """What a module defines or imports, by the compiler's own table of names.
+
+    The `ast` module would do as well, but CPython 3.11's fails now and then in a process that
+    has threads (gh-106905).
+    """
+    text = importlib.util.decode_source(path.read_bytes())
+    table = symtable.symtable(text, str(path), "exec")
+    return {each.get_name() for each in table.get_symbols() if _is_defined(each)}
+
+
+def _is_defined(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported()
 
 
 def _task_alone(target: str) -> Draft:
