@@ -67,11 +67,16 @@ HOMES = {
     "uvloop": set(),
     "prometheus_client": {"observers"},
     "sqlalchemy": {"batchers"},
+    "pandas": {"tasks/pandas_frames.py"},
+    "pyarrow": {"tasks/arrow_frames.py"},
+    "polars": {"tasks/polars_frames.py"},
+    "cloudpickle": {"engines", "wiring"},
     "orjson": {"formats", "ledger", "observers", "cli", "batchers"},
-    "msgspec": {"formats", "tasks", "ledger", "cli"},
+    "msgspec": {"formats", "tasks", "ledger", "cli", "engines"},
 }
 """Packages that are not Python's own, and the modules or folders that may import them."""
-OPTIONAL = {"aiohttp", "zstandard", "pydantic", "uvloop", "prometheus_client", "sqlalchemy"}
+OPTIONAL = {"aiohttp", "zstandard", "pydantic", "uvloop", "prometheus_client", "sqlalchemy",
+            "pandas", "pyarrow", "polars"}  # fmt: skip
 
 MAX_FUNCTION_LINES = 60
 MAX_MODULE_LINES = 300

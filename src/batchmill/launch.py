@@ -26,7 +26,8 @@ from .records import Counts, Mark
 from .report import Report
 from .sinks.memory import MemoryStore
 from .tasks.loading import load_task
-from .wiring import codec_of, engine_of, name_of, settings_of, sink_of, source_of
+from .wiring.engines import engine_of
+from .wiring.files import codec_of, name_of, settings_of, sink_of, source_of
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from batchmill.events import RunStarted
 from batchmill.ledger.next_run import next_run
 from batchmill.ledger.reading import read_ledger
 from batchmill.paths import JobPaths
-from batchmill.wiring import settings_of
+from batchmill.wiring.files import settings_of
 from small_jobs import done, job, killed, some_records, source_of, tamper, write
 
 

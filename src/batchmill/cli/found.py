@@ -15,7 +15,7 @@ from ..job import Job
 from ..ledger.reading import LedgerState, read_ledger
 from ..paths import JobPaths
 from ..protocols import Source
-from ..wiring import name_of, source_of
+from ..wiring.files import name_of, source_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from ..job import Job
 from ..ledger.ledger import SqliteLedger
 from ..ledger.next_run import NextRun, next_run
 from ..ledger.rerun import Marked, mark_reruns
-from ..wiring import name_of, settings_of, source_of
+from ..wiring.files import name_of, settings_of, source_of
 from . import options
 from .found import FoundJob, key_reader, of_config
 from .output import say

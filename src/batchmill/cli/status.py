@@ -9,7 +9,7 @@ import click
 from ..files.lock import holder_of
 from ..ledger.next_run import next_run
 from ..ledger.reading import LedgerState, Run
-from ..wiring import settings_of
+from ..wiring.files import settings_of
 from . import options
 from .found import FoundJob, find_job
 from .output import Fact, put_facts, put_json

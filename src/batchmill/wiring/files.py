@@ -1,25 +1,22 @@
-"""Which class does each word of a job stand for? The one place that turns strings into classes."""
+"""Which source, sink and codec does a job name?"""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .engines.on_loop import LoopEngine
-from .engines.on_threads import ThreadEngine
-from .errors import ConfigError
-from .formats.codec import ItemCodec, JsonCodec, JsonInCodec
-from .formats.encode import encode_value
-from .formats.numbers import exact_decoder
-from .job import Job, one_of
-from .protocols import Codec, Engine, Source
-from .sinks.appended import AppendedFile, compressor_for
-from .sources.iterable import ItemSource, JsonItemSource
-from .sources.jsonl import MAX_RECORD_BYTES, JsonlFile
-from .tasks.task import Task
-from .tasks.typed import decoder_for
+from ..errors import ConfigError
+from ..formats.codec import ItemCodec, JsonCodec, JsonInCodec
+from ..formats.encode import encode_value
+from ..formats.numbers import exact_decoder
+from ..job import Job, one_of
+from ..protocols import Codec, Source
+from ..sinks.appended import AppendedFile, compressor_for
+from ..sources.iterable import ItemSource, JsonItemSource
+from ..sources.jsonl import MAX_RECORD_BYTES, JsonlFile
+from ..tasks.task import Task
+from ..tasks.typed import decoder_for
 
 _COMPRESSED = (".gz", ".zst", ".zstd")
 _FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl"}
@@ -90,24 +87,6 @@ def _exact(job: Job, task: Task) -> bool:
     wanted = job.source_options.get("numbers", "float")
     one_of("source.numbers", wanted, ("float", "exact"))
     return wanted == "exact" and task.record_type is None
-
-
-def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
-    """Where the task runs: "auto" takes the loop for coroutines and threads for plain functions."""
-    if task.is_batch:
-        raise ConfigError(f"{task.name} defines process_batch, and a job calls process_record yet",
-                          hint="define process_record")  # fmt: skip
-    name = job.engine
-    if name == "auto":
-        name = "async" if task.is_async else "thread"
-    if name == "process":
-        raise ConfigError('run.engine = "process" is not there yet', hint='run.engine = "auto"')
-    if name == "thread" and task.is_async:
-        raise ConfigError('run.engine = "thread" is for plain functions, and the task is async',
-                          hint='run.engine = "async"')  # fmt: skip
-    kind = LoopEngine if name == "async" else ThreadEngine
-    return kind(task, codec, job=name_of(job), slots=job.concurrency, timeout_s=job.timeout_s,
-                now=time.monotonic)  # fmt: skip
 
 
 def name_of(job: Job) -> str:

@@ -1,0 +1,1 @@
+"""The one place that turns the words of a job into classes."""
