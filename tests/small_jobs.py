@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from batchmill import Job, run
-from batchmill.formats.codec import JsonCodec
+from batchmill.formats.json_reader import JsonReader
 from batchmill.paths import JobPaths
 from batchmill.sources.jsonl import JsonlFile
 
-KEY_OF = JsonCodec(key="id").key_of
+KEY_OF = JsonReader(key="id").key_of
 
 
 async def by_kind(record):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from .events import Event
-from .records import Block, Commit, Counts, Mark, Region, Requeued
+from .records import Block, Columns, Commit, Counts, Mark, Region, Requeued
 
 
 class Source(Protocol):
@@ -105,22 +105,12 @@ class Store(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """How raw records become the task's records, and results become rows of the sink."""
+class Reader(Protocol):
+    """How raw records become the task's records, where the task runs."""
 
     @property
     def decode(self) -> Callable[[Any], Any]:
         """Raw record to record. Any exception means that it is invalid; `explain` says how."""
-        ...
-
-    @property
-    def encode(self) -> Callable[[Any], Any]:
-        """Result to row. Raises UnencodableResult or WrongResult."""
-        ...
-
-    @property
-    def join(self) -> Callable[[list[Any]], Any]:
-        """Rows to one chunk for the sink, in order."""
         ...
 
     def key_of(self, raw: Any) -> str | int | None:
@@ -130,6 +120,27 @@ class Codec(Protocol):
     def explain(self, error: Exception, raw: Any) -> Exception | None:
         """The RecordError for what `decode` raised on `raw`; None if `raw` is a blank line."""
         ...
+
+
+class Writer(Protocol):
+    """How results become rows of the sink, where the task runs."""
+
+    columns: Columns | None
+    """What the rows share, for a format that has columns."""
+
+    @property
+    def encode(self) -> Callable[[Any], Any]:
+        """Result to row. Raises UnencodableResult or WrongResult."""
+        ...
+
+    @property
+    def join(self) -> Callable[[list[Any]], Any]:
+        """Rows to one chunk for the sink, in order. Called by the driver only."""
+        ...
+
+
+class Codec(Reader, Writer, Protocol):
+    """Both: a source's reader and a sink's writer."""
 
 
 class Feed(Protocol):

@@ -44,6 +44,15 @@ class Oversized:
     head: bytes
 
 
+@dataclass(slots=True)
+class Columns:
+    """The columns of an output, for everyone who encodes rows for it, wherever they run."""
+
+    names: tuple[str, ...] | None = None
+    """None until they are known: from the output so far, from an option, or from the first result.
+    Set once, and never changed."""
+
+
 FRAMES = 20
 """Most frames of a traceback that are kept: the innermost."""
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from batchmill.formats.codec import JsonCodec
+from batchmill.formats.json_reader import JsonReader
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
 from batchmill.sources.jsonl import JsonlFile
@@ -64,7 +64,7 @@ def wrong(trial: Trial) -> list[str]:
     """What the library itself finds wrong with the job's files."""
     found = verify(
         JobPaths.of(trial.output), source=JsonlFile(trial.source), key="id",
-        key_of=JsonCodec(key="id").key_of,
+        key_of=JsonReader(key="id").key_of,
     )  # fmt: skip
     texts = [finding.text for finding in found if finding.verdict == "differs"]
     return [text for text in texts if ledger_of(trial.output).exists() or "not there" not in text]

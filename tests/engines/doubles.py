@@ -6,7 +6,7 @@ import asyncio
 from operator import length_hint
 from typing import Any
 
-from batchmill.formats.codec import ItemCodec
+from batchmill.formats.codec import item_codec
 from batchmill.tasks.loading import load_task
 
 
@@ -76,7 +76,7 @@ class HandClock:
 
 def engine_of(kind: Any, task: Any, *, slots: int = 1, clock: Any = None, codec: Any = None,
               timeout_s: float | None = 10.0) -> Any:  # fmt: skip
-    return kind(load_task(task), codec or ItemCodec(), job="job", slots=slots, timeout_s=timeout_s,
+    return kind(load_task(task), codec or item_codec(), job="job", slots=slots, timeout_s=timeout_s,
                 now=clock or HandClock())  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from batchmill.calling import current, idempotency_key
 from batchmill.engines import on_threads
 from batchmill.engines.on_threads import ThreadEngine
 from batchmill.errors import TimedOut
-from batchmill.formats.codec import JsonCodec
+from batchmill.formats.codec import json_codec
 
 PATIENCE_S = 10.0
 
@@ -282,7 +282,7 @@ def test_blank_lines_and_records_that_cannot_be_read_are_told_from_failures():
     feed = PiecesFeed(numbered([b'{"a":1}', b"", b"{broken", b" \r", b'{"a":2}']))
 
     asyncio.run(
-        serve(engine_of(ThreadEngine, lambda record: record, codec=JsonCodec()), feed, desk)
+        serve(engine_of(ThreadEngine, lambda record: record, codec=json_codec()), feed, desk)
     )
 
     assert desk.seqs == [0, 4]

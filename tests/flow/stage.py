@@ -21,7 +21,7 @@ from batchmill.flow.run import Parts, flow
 from batchmill.flow.setup import assemble
 from batchmill.flow.stop import Stop
 from batchmill.flow.watch import Watch
-from batchmill.formats.codec import ItemCodec
+from batchmill.formats.codec import item_codec
 from batchmill.job import Job
 from batchmill.records import Commit, DeadLetter, Mark
 from batchmill.sinks.memory import MemoryStore
@@ -100,7 +100,7 @@ class Stage:
         self.loop: VirtualLoop
         self._task = task
         self._source = ItemSource(items) if source is None else source
-        self._codec = codec or ItemCodec()
+        self._codec = codec or item_codec()
         self._engine = engine
         self._jitter = jitter
         self._commit_every_s = commit_every_s

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.target import find_ledger, load_target
 from ..errors import ConfigError, LedgerError
-from ..formats.codec import JsonCodec
+from ..formats.json_reader import JsonReader
 from ..job import Job
 from ..ledger.reading import LedgerState, read_ledger
 from ..paths import JobPaths
@@ -99,4 +99,4 @@ def _output_of(ledger: Path, report: Mapping[str, Any]) -> Path:
 
 def key_reader(key: str | None) -> Callable[[Any], str | int | None] | None:
     """Raw record to its key, without the task."""
-    return JsonCodec(key=key).key_of if key else None
+    return JsonReader(key=key).key_of if key else None

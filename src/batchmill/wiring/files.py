@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..formats.codec import ItemCodec, JsonCodec, JsonInCodec
+from ..formats.codec import Coded
 from ..formats.encode import encode_value
+from ..formats.items import ItemReader, ItemWriter
+from ..formats.json_reader import JsonReader
+from ..formats.json_writer import JsonWriter
 from ..formats.numbers import exact_decoder
 from ..job import Job, one_of
-from ..protocols import Codec, Source
+from ..protocols import Codec, Reader, Source
 from ..sinks.appended import AppendedFile, compressor_for
 from ..sources.iterable import ItemSource, JsonItemSource
 from ..sources.jsonl import MAX_RECORD_BYTES, JsonlFile
@@ -74,12 +77,15 @@ def format_of(path: Path, given: str | None, table: str) -> str:
 
 def codec_of(job: Job, task: Task) -> Codec:
     """How records are read and results written, where the task runs."""
+    return Coded(_reader_of(job, task), JsonWriter() if job.sink else ItemWriter())
+
+
+def _reader_of(job: Job, task: Task) -> Reader:
     if job.sink is None and not is_path(job.source):
-        return ItemCodec(job.key)
+        return ItemReader(job.key)
     decoder = decoder_for(task.record_type)
     decode = exact_decoder() if _exact(job, task) else decoder.decode
-    codec = JsonCodec(decode, decoder.explain, job.key)
-    return codec if job.sink else JsonInCodec(codec)
+    return JsonReader(decode, decoder.explain, job.key)
 
 
 def _exact(job: Job, task: Task) -> bool:
