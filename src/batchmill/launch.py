@@ -76,8 +76,9 @@ class Launch:
         parts = self._assemble(store, Mark(), store.commit_every_s)
         self._tell_start(store, number=1)
         await self._flow(parts)
-        known = parts.feed.read_to.seq - store.counts.blank
-        return report_of(parts, self.name, Counts(), known=known, complete=parts.feed.exhausted,
+        pending = parts.feed.pending
+        known = pending.read_to.seq - store.counts.blank
+        return report_of(parts, self.name, Counts(), known=known, complete=pending.exhausted,
                          results=store.results, failures=store.letters)  # fmt: skip
 
     async def _to_file(self) -> Report:
@@ -97,7 +98,7 @@ class Launch:
     def _close(self, parts: Parts, opened: OpenJob, already: Counts) -> Report:
         ledger, counts = opened.ledger, opened.store.counts
         if self._manner.only is None:
-            ledger.source_complete = parts.feed.exhausted
+            ledger.source_complete = parts.feed.pending.exhausted
         known = ledger.marks.extent.seq - counts.blank
 
         def report() -> Report:

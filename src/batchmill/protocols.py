@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from .events import Event
-from .records import Block, Columns, Commit, Counts, Mark, Region, Requeued
+from .records import Block, Columns, Commit, Counts, Failure, Mark, Region, Requeued
 
 
 class Source(Protocol):
@@ -161,6 +161,13 @@ class Feed(Protocol):
         """
         ...
 
+    async def take(self, most: int) -> list[tuple[int, Any]]:
+        """Wait for a record, then take up to `most` that may be called now; none at the end.
+
+        Where a call takes several records, these are the records of one call.
+        """
+        ...
+
 
 class Desk(Protocol):
     """Where the slots report outcomes. Every record taken from the feed is reported just once."""
@@ -179,8 +186,23 @@ class Desk(Protocol):
         """It was no record, just a blank line."""
         ...
 
-    def failed(self, seq: int, raw: Any, error: BaseException) -> None:
+    def failed(self, seq: int, raw: Any, error: BaseException | Failure) -> None:
         """An attempt failed; the desk decides what follows."""
+        ...
+
+    def failed_together(
+        self, records: Sequence[tuple[int, Any]], error: BaseException | Failure
+    ) -> None:
+        """A call for these records failed as a whole."""
+        ...
+
+    def died(self, records: Sequence[tuple[int, Any]], error: BaseException) -> None:
+        """The process died that was making this call. It is charged to a record only once that is
+        known to be the one that did it."""
+        ...
+
+    def alone(self, seq: int) -> bool:
+        """Whether a process may have died of this record: it is called where nothing else is."""
         ...
 
     def returned(self, seq: int, raw: Any) -> None:
@@ -198,6 +220,8 @@ class Engine(Protocol):
     name: str
     slots: int
     """How many calls it makes at a time."""
+    together: int
+    """How many records one call takes at most."""
 
     def open(self) -> AbstractAsyncContextManager[Any]:
         """Run the task's `on_startup` and `on_shutdown` around the run."""

@@ -33,7 +33,6 @@ from batchmill.errors import (
     TimedOut,
     Transient,
     UnencodableResult,
-    WorkerDied,
 )
 from batchmill.options import Retry
 
@@ -96,7 +95,6 @@ BUILTIN = [
 OWN = [
     (Transient(), TRANSIENT),
     (TimedOut(), TRANSIENT),
-    (WorkerDied(), TRANSIENT),
     (Permanent(), PERMANENT),
     (InvalidRecord(), PERMANENT),
     (UnencodableResult(), PERMANENT),

@@ -10,7 +10,7 @@ from stage import NotingStore, Stage
 
 from batchmill.core.progress import Progress
 from batchmill.errors import Transient
-from batchmill.flow import feed
+from batchmill.flow import feed, pending
 from batchmill.options import Retry
 from batchmill.records import Block, Mark, Requeued
 from batchmill.sources.iterable import ITEMS, ItemSource
@@ -125,7 +125,7 @@ def test_one_slow_record_keeps_only_its_own_slot_busy():
 
 
 def test_the_reader_is_not_further_ahead_of_a_straggler_than_is_allowed(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_AHEAD", 500)
+    monkeypatch.setattr(pending, "MAX_AHEAD", 500)
     monkeypatch.setattr(feed, "PIECE_MOST", 16)
     drawn = Drawn()
 
@@ -147,7 +147,7 @@ def test_the_reader_is_not_further_ahead_of_a_straggler_than_is_allowed(monkeypa
 
 
 def test_a_reader_that_was_held_up_goes_on_as_soon_as_the_straggler_is_done(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_AHEAD", 100)
+    monkeypatch.setattr(pending, "MAX_AHEAD", 100)
 
     async def task(record):
         await asyncio.sleep(10 if record == 0 else 500 if record == 1 else 0.001)

@@ -123,7 +123,7 @@ def test_no_piece_is_longer_than_its_bound():
 
     async def task(record):
         nonlocal longest
-        longest = max(longest, len(stage.parts.feed._given))
+        longest = max(longest, len(stage.parts.feed._given.records))
 
     stage = Stage(task, (), source=OneBlock(range(RECORDS)), concurrency=2)
     stage.play()

@@ -11,7 +11,7 @@ from stage import Stage
 
 from batchmill import Job, Retry, run
 from batchmill.errors import Transient
-from batchmill.flow import feed
+from batchmill.flow import feed, pending
 
 
 @settings(max_examples=60)
@@ -61,7 +61,7 @@ def test_only_a_beginning_without_gaps_is_ever_committed():
 
 
 def test_results_that_wait_for_a_straggler_are_bounded(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_HELD", 50)
+    monkeypatch.setattr(pending, "MAX_HELD", 50)
     monkeypatch.setattr(feed, "PIECE_MOST", 8)
     most = 0
 
@@ -79,7 +79,7 @@ def test_results_that_wait_for_a_straggler_are_bounded(monkeypatch):
 
 
 def test_a_straggler_in_back_off_holds_the_others_back_and_not_for_ever(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_HELD", 50)
+    monkeypatch.setattr(pending, "MAX_HELD", 50)
 
     async def task(record):
         if record == 3 and len(stage.starts_of(3)) < 3:

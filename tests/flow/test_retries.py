@@ -10,7 +10,7 @@ from stage import Stage
 
 from batchmill.core.retry import MAX_THROTTLED_S
 from batchmill.errors import Permanent, RetryAfter, Transient
-from batchmill.flow import feed
+from batchmill.flow import feed, pending
 from batchmill.options import Retry
 
 TICK_S = 0.06
@@ -195,7 +195,7 @@ def test_the_longest_of_several_pauses_stands():
 
 
 def test_records_in_back_off_are_bounded(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_WAITING", 40)
+    monkeypatch.setattr(pending, "MAX_WAITING", 40)
     monkeypatch.setattr(feed, "PIECE_MOST", 8)
     most = 0
 
@@ -213,7 +213,7 @@ def test_records_in_back_off_are_bounded(monkeypatch):
 
 
 def test_records_in_back_off_do_not_exceed_their_bound_by_a_piece(monkeypatch):
-    monkeypatch.setattr(feed, "MAX_WAITING", 40)
+    monkeypatch.setattr(pending, "MAX_WAITING", 40)
     most = 0
 
     async def task(record):

@@ -196,7 +196,7 @@ def test_a_job_whose_limit_is_all_of_its_records_has_none_left():
 
     stage = Stage(task, range(7), limit=7).play()
 
-    assert stage.parts.feed.exhausted
+    assert stage.parts.feed.pending.exhausted
 
 
 # Failures.

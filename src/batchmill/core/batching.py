@@ -136,3 +136,8 @@ def why_now(
     if cost >= limits.max_batch_cost:
         return "cost"
     return "time" if due else hurry
+
+
+def half_of(count: int) -> int:
+    """How many of `count` items go together once a call for all of them has failed."""
+    return max(1, count // 2)

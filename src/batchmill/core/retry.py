@@ -25,7 +25,7 @@ TRANSIENT_STATUS = frozenset({408, 425, 429}) | frozenset(range(500, 600)) - {50
 
 _TRANSIENT_NAMES = frozenset({
     "builtins.ConnectionError", "builtins.TimeoutError", "socket.gaierror",
-    "batchmill.Transient", "batchmill.TimedOut", "batchmill.WorkerDied",
+    "batchmill.Transient", "batchmill.TimedOut",
     "aiohttp.ClientConnectionError", "aiohttp.ClientPayloadError", "aiohttp.ServerTimeoutError",
     "httpx.TransportError", "httpcore.NetworkError", "httpcore.TimeoutException",
     "requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError",
@@ -37,6 +37,10 @@ _TRANSIENT_NAMES = frozenset({
 })  # fmt: skip
 """Exceptions that mean a connection or a time-out, as root package and class name: known by name,
 so that no client library is imported to recognise its errors."""
+
+MAX_DEATHS = 3
+"""How many processes may die while they call one record, before it is known that it is the record:
+one may have been killed from outside, or by what another record left behind."""
 
 MAX_SERVER_WAIT_S = 600.0
 """Longest pause that a server may ask for; what is above is cut to it."""
@@ -121,3 +125,16 @@ def next_attempt(
     if attempts >= retry.max_attempts:
         return None
     return Again(back_off_s)
+
+
+def call_after_deaths(deaths: int) -> bool:
+    """Whether to call a record once more after so many processes died while they called it."""
+    return deaths < MAX_DEATHS
+
+
+def may_be_parted(failure: Failure) -> bool:
+    """Whether a call that failed for several records may be repaired by leaving some of them out.
+
+    A task that returned what is no list of results does so whatever the records are.
+    """
+    return "batchmill.errors.WrongResult" not in failure.lineage

@@ -64,6 +64,7 @@ class LoopEngine:
         now: Callable[[], float],
     ) -> None:
         self.slots = slots
+        self.together = 1
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""
         self._task = task

@@ -78,6 +78,7 @@ class ThreadEngine:
         now: Callable[[], float],
     ) -> None:
         self.slots = slots
+        self.together = 1
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""
         self._task = task

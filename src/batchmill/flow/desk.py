@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.batching import half_of
 from ..core.failures import failure_of
 from ..core.guard import Guard
 from ..core.pacing import Pacer
-from ..core.retry import next_attempt
+from ..core.retry import Again, call_after_deaths, may_be_parted, next_attempt
 from ..core.tally import Histogram
 from ..errors import BatchmillError, SystemicFailure, TooManyFailures
 from ..options import Retry
@@ -23,6 +24,8 @@ from .trials import Trial, Trials
 LEAST_WAIT_S = 1.0
 """What a wait that a server asked for counts at least, so that `Retry-After: 0` has an end, too."""
 
+Records = Sequence[tuple[int, Any]]
+"""Seqs and raw records of one call."""
 
 NOTED_RERUNS = 20
 """Most reruns whose failure is told one by one."""
@@ -94,35 +97,85 @@ class RunDesk:
         trial = self.trials.of.get(seq)
         return trial.used + 1 if trial else 1
 
-    def failed(self, seq: int, raw: Any, error: BaseException) -> None:
+    def alone(self, seq: int) -> bool:
+        trial = self.trials.of.get(seq)
+        return trial is not None and trial.deaths > 0
+
+    def failed(self, seq: int, raw: Any, error: BaseException | Failure) -> None:
+        self.failed_together([(seq, raw)], error)
+
+    def failed_together(self, records: Records, error: BaseException | Failure) -> None:
         self.failures += 1
-        if isinstance(error, KeyboardInterrupt):
-            self.returned(seq, raw)
-            self._stop.drain("the task raised KeyboardInterrupt")
+        if self._halts(records, error):
             return
-        if isinstance(error, BatchmillError):
-            self.returned(seq, raw)
-            self._stop.cancel("the task cannot run as it is set up", error=error)
-            return
-        failure = failure_of(error)
-        trial = self.trials.of.pop(seq, None) or Trial()
-        trial.first_at = trial.first_at or self.clock.wall()
-        trial.used += 1
-        trial.made += 1
+        failure = error if isinstance(error, Failure) else failure_of(error)
+        trials = [self._trial(seq) for seq, _ in records]
+        worst = max(trials, key=lambda trial: trial.used)
         jitter = self.clock.jitter()
-        again = next_attempt(failure, trial.used, trial.throttled_s, self._retry, jitter)
-        if again is None:
-            self._give_up(self._letter(seq, raw, failure, trial), trial.was)
+        again = next_attempt(failure, worst.used + 1, worst.throttled_s, self._retry, jitter)
+        if again is None and len(records) > 1 and may_be_parted(failure):
+            self._part(records, trials)
             return
-        if not again.counts:
-            trial.used -= 1
-            trial.throttled_s += max(LEAST_WAIT_S, again.wait_s)
+        for trial in trials:
+            trial.used += 1
+            trial.made += 1
+        if again is None:
+            self._give_up_all(records, trials, failure)
+        else:
+            self._put_off(records, trials, again)
+
+    def died(self, records: Records, error: BaseException) -> None:
+        self.failures += 1
+        trials = [self._trial(seq) for seq, _ in records]
+        for trial in trials:
+            trial.deaths += 1
+        if len(records) > 1 or call_after_deaths(trials[0].deaths):
+            self._part(records, trials)
+            return
+        trials[0].made += trials[0].deaths
+        self._give_up_all(records, trials, failure_of(error))
+
+    def _halts(self, records: Records, error: BaseException | Failure) -> bool:
+        """Whether this says nothing of the records, but that the run has to end."""
+        if isinstance(error, KeyboardInterrupt):
+            self._stop.drain("the task raised KeyboardInterrupt")
+        elif isinstance(error, BatchmillError):
+            self._stop.cancel("the task cannot run as it is set up", error=error)
+        else:
+            return False
+        for seq, raw in records:
+            self.returned(seq, raw)
+        return True
+
+    def _trial(self, seq: int) -> Trial:
+        """What was tried with a record whose attempt has just failed."""
+        trial = self.trials.of.setdefault(seq, Trial())
+        trial.first_at = trial.first_at or self.clock.wall()
+        return trial
+
+    def _part(self, records: Records, trials: list[Trial]) -> None:
+        """Call them again in halves, at no charge, to find the one that makes the call fail."""
+        now = self.clock.now()
+        for (seq, raw), trial in zip(records, trials, strict=True):
+            trial.company = half_of(len(records))
+            self.trials.wait(now, seq, raw)
+
+    def _put_off(self, records: Records, trials: list[Trial], again: Again) -> None:
+        """Let them wait for their next attempt, all for the same."""
         now = self.clock.now()
         if again.pause_s:
             self._pacer.pause(now + again.pause_s)
-        self.retries += 1
-        self.trials.of[seq] = trial
-        self.trials.wait(now + again.wait_s, seq, raw)
+        self.retries += len(records)
+        for (seq, raw), trial in zip(records, trials, strict=True):
+            if not again.counts:
+                trial.used -= 1
+                trial.throttled_s += max(LEAST_WAIT_S, again.wait_s)
+            self.trials.wait(now + again.wait_s, seq, raw)
+
+    def _give_up_all(self, records: Records, trials: list[Trial], failure: Failure) -> None:
+        for (seq, raw), trial in zip(records, trials, strict=True):
+            del self.trials.of[seq]
+            self._give_up(self._letter(seq, raw, failure, trial), trial.was)
 
     def _letter(self, seq: int, raw: Any, failure: Failure, trial: Trial) -> DeadLetter:
         whole = not isinstance(raw, Oversized)

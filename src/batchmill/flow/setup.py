@@ -14,6 +14,7 @@ from .desk import Clock, RunDesk
 from .draft import Draft
 from .feed import RunFeed
 from .hooks import Hooks
+from .pending import Pending
 from .run import Parts
 from .stop import Stop
 from .ticker import Ticker
@@ -46,8 +47,10 @@ def assemble(
         feed.wake()
 
     committer = Committer(store, commit_every_s, clock.now, written)
-    feed = RunFeed(source, store, desk, committer, pacer, stop,
-                   start=start, slots=engine.slots, limit=job.limit)  # fmt: skip
+    pending = Pending(source, store, desk, committer, pacer, stop,
+                      start=start, limit=job.limit, together=engine.together)  # fmt: skip
+    feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
+                   together=engine.together)  # fmt: skip
     meter = Meter(watch, desk, feed, engine, store.counts.settled)
     hooks = Hooks(stop, job.grace_s, clock.now)
     ticker = Ticker(desk, feed, committer, engine, meter, hooks, watch, stop, grace_s=job.grace_s)

@@ -23,6 +23,11 @@ class Trial:
     first_at: str = ""
     throttled_s: float = 0.0
     """How long the server has put this record off."""
+    deaths: int = 0
+    """Processes that died while they called it."""
+    company: int | None = None
+    """With how many records it may be called at most, itself included, because a call for more of
+    them has failed."""
 
 
 class Trials:
@@ -39,12 +44,19 @@ class Trials:
         heapq.heappush(self._heap, (due_at, seq, raw))
 
     def due(self, now: float, most: int) -> list[tuple[int, Any]]:
-        """Take up to `most` records whose next attempt is due."""
+        """Take up to `most` records whose next attempt is due, and that may be called together."""
         found: list[tuple[int, Any]] = []
-        while len(found) < most and self.count_due(now):
+        company = self._company()
+        while len(found) < min(most, company or most) and self.count_due(now):
+            if self._company() != company:
+                break
             _, seq, raw = heapq.heappop(self._heap)
             found.append((seq, raw))
         return found
+
+    def _company(self) -> int | None:
+        """How many the next one may be called with."""
+        return self.of[self._heap[0][1]].company
 
     def count_due(self, now: float) -> bool:
         return bool(self._heap) and self._heap[0][0] <= now

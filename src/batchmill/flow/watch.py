@@ -70,7 +70,7 @@ class Meter:
 
     def progressed(self, now: float) -> Progressed:
         desk, feed = self._desk, self._feed
-        fraction = feed.fraction
+        fraction = feed.pending.fraction
         self._speed.note(now, desk.counts.settled, fraction)
         seq, started = self._engine.oldest() or (None, now)
         return Progressed(
