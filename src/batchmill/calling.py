@@ -33,12 +33,12 @@ here: ContextVar[Here] = ContextVar("batchmill_here")
 def current() -> Current:
     """The record that the running task is called for.
 
-    Raises LookupError outside a task.
+    Raises LookupError outside a task, and in process_batch.
     """
-    try:
-        return here.get().current()
-    except LookupError:
-        raise LookupError("batchmill.current() is known only inside a task") from None
+    call = here.get(None)
+    if call is None:
+        raise LookupError("batchmill.current() is known only inside a task")
+    return call.current()
 
 
 def idempotency_key(job: str, seq: int, raw: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from operator import length_hint
 from typing import Any
 
+from batchmill.engines.base import Setting
 from batchmill.formats.codec import item_codec
 from batchmill.tasks.loading import load_task
 
@@ -25,6 +27,9 @@ class PiecesFeed:
                 return False
             self.piece = iter(self._pieces.pop(0))
         return True
+
+    async def take(self, most: int) -> list[tuple[int, Any]]:
+        return list(islice(self.piece, most)) if await self.more() else []
 
 
 class NotingDesk:
@@ -76,8 +81,8 @@ class HandClock:
 
 def engine_of(kind: Any, task: Any, *, slots: int = 1, clock: Any = None, codec: Any = None,
               timeout_s: float | None = 10.0) -> Any:  # fmt: skip
-    return kind(load_task(task), codec or item_codec(), job="job", slots=slots, timeout_s=timeout_s,
-                now=clock or HandClock())  # fmt: skip
+    return kind(Setting(task=load_task(task), codec=codec or item_codec(), job="job", slots=slots,
+                        timeout_s=timeout_s, now=clock or HandClock()))  # fmt: skip
 
 
 async def serve(engine: Any, feed: Any, desk: Any) -> None:

@@ -15,6 +15,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchmill.calling import current
+from batchmill.engines.base import Setting
 from batchmill.engines.on_loop import LoopEngine
 from batchmill.flow.desk import Clock
 from batchmill.flow.run import Parts, flow
@@ -163,8 +164,10 @@ class Stage:
     def assemble(self) -> Parts:
         loop = asyncio.get_running_loop()
         task = load_task(self._noting(self._task))
-        engine = self._engine(task, self._codec, job="job", slots=self.job.concurrency,
-                              timeout_s=self.job.timeout_s, now=loop.time)  # fmt: skip
+        setting = Setting(task=task, codec=self._codec, job="job", slots=self.job.concurrency,
+                          timeout_s=self.job.timeout_s, now=loop.time,
+                          batch_size=self.job.batch_size or 1)  # fmt: skip
+        engine = self._engine(setting)
         self.parts = assemble(
             self.job, source=self._source, start=Mark(), codec=self._codec, engine=engine,
             store=self.store, commit_every_s=self._commit_every_s, stop=self.stop,

@@ -9,10 +9,13 @@ from typing import Any
 
 from ..calling import here
 from ..errors import TimedOut
-from ..protocols import Codec, Desk, Feed
+from ..protocols import Desk, Feed
 from ..tasks.context import running
-from ..tasks.task import Task
-from .slot import Slot, oldest, unreadable
+from ..tasks.frames import frames_for
+from .base import Setting
+from .batches import Batches
+from .slot import Slot, fail, give_back, oldest, unreadable
+from .work import Work
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 
@@ -25,8 +28,8 @@ class LoopSlot(Slot):
 
     __slots__ = ("abandoned", "given_up", "given_up_at", "given_up_seq", "task")
 
-    def __init__(self, job: str, codec: Codec, desk: Desk) -> None:
-        super().__init__(job, codec, desk)
+    def __init__(self, setting: Setting, desk: Desk) -> None:
+        super().__init__(setting.job, setting.codec, desk.attempt)
         self.task: asyncio.Task[None] | None = None
         self.given_up: str | None = None
         self.given_up_seq = -1
@@ -53,33 +56,27 @@ class LoopEngine:
 
     name = "async"
 
-    def __init__(
-        self,
-        task: Task,
-        codec: Codec,
-        *,
-        job: str,
-        slots: int,
-        timeout_s: float | None,
-        now: Callable[[], float],
-    ) -> None:
-        self.slots = slots
-        self.together = 1
+    def __init__(self, setting: Setting, slot: type[LoopSlot] = LoopSlot) -> None:
+        """`slot` is the kind of slot that notes what is being called."""
+        self.slots = setting.slots
+        self.together = setting.together
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""
-        self._task = task
-        self._codec = codec
-        self._job = job
-        self._timeout_s = timeout_s
-        self._now = now
+        self._setting = setting
+        self._codec = setting.codec
+        self._now = setting.now
+        self._slot = slot
         self._slots: list[LoopSlot] = []
         self._cancelled = False
         self._closed = False
         self._context: Any = None
+        self._batches: Batches | None = None
+        if setting.task.is_batch:
+            self._batches = Batches(setting.codec, frames_for(setting.batch_format))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with running(self._task, self.slots) as self._context:
+        async with running(self._setting.task, self.slots) as self._context:
             try:
                 yield
             finally:
@@ -92,9 +89,10 @@ class LoopEngine:
     async def _serve_until_abandoned(self, feed: Feed, desk: Desk) -> bool:
         """Be a slot; True if its call did not end when it was given up, and another slot has to
         take its place."""
-        slot = LoopSlot(self._job, self._codec, desk)
+        slot = self._slot(self._setting, desk)
         self._slots.append(slot)
-        slot.task = asyncio.create_task(self._work(slot, feed, desk, self._call_in(slot)))
+        work = self._work_in_batches if self._batches else self._work
+        slot.task = asyncio.create_task(work(slot, feed, desk, self._call_in(slot)))
         await asyncio.wait({slot.task, slot.abandoned}, return_when=asyncio.FIRST_COMPLETED)
         self._slots.remove(slot)
         if slot.task.done():
@@ -103,9 +101,9 @@ class LoopEngine:
         self.abandoned += 1
         if slot.given_up == "timeout":
             desk.latencies.append(self._now() - slot.started)
-            desk.failed(slot.seq, slot.raw, self._timed_out(None))
+            fail(desk, slot.records, self._timed_out(None))
         else:
-            desk.returned(slot.seq, slot.raw)
+            give_back(desk, slot.records)
         return not self._cancelled
 
     async def _work(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
@@ -148,6 +146,26 @@ class LoopEngine:
                 started = ended
             slot.busy = False
 
+    async def _work_in_batches(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
+        batches, context, now = self._batches, self._context, self._now
+        assert batches is not None
+        here.set(slot)
+        while records := await feed.take(self.together):
+            work = Work(records)
+            batch = batches.read(work)
+            if not batch:
+                work.report(desk)
+                continue
+            slot.begin(work.called, now())
+            try:
+                batches.settle(work, await call(batches.pack(batch), context))
+            except BaseException as error:
+                if not self._report(slot, desk, error):
+                    return
+            slot.busy = False
+            work.latencies.append(now() - slot.started)
+            work.report(desk)
+
     def _report(self, slot: LoopSlot, desk: Desk, error: BaseException) -> bool:
         """Report what the call raised; False if it is the slot itself that has to end."""
         if slot.abandoned.done() or self._closed:
@@ -158,23 +176,24 @@ class LoopEngine:
         slot.given_up = None
         _forget_cancelling(slot)
         if given_up == "cancelled":
-            desk.returned(slot.seq, slot.raw)
+            give_back(desk, slot.records)
         elif given_up == "timeout":
-            desk.failed(slot.seq, slot.raw, self._timed_out(error))
+            fail(desk, slot.records, self._timed_out(error))
         else:
-            desk.failed(slot.seq, slot.raw, error)
+            fail(desk, slot.records, error)
         return True
 
     def _timed_out(self, error: BaseException | None) -> BaseException:
-        late = TimedOut(f"no answer within {self._timeout_s:g} s")
+        late = TimedOut(f"no answer within {self._setting.timeout_s:g} s")
         late.__cause__ = None if isinstance(error, asyncio.CancelledError) else error
         return late
 
     def expire(self, now: float) -> None:
-        if self._timeout_s is None:
+        timeout_s = self._setting.timeout_s
+        if timeout_s is None:
             return
         for slot in self._slots:
-            if slot.busy and now - slot.started > self._timeout_s:
+            if slot.busy and now - slot.started > timeout_s:
                 slot.give_up("timeout", now)
 
     def drain(self) -> None:
@@ -191,8 +210,8 @@ class LoopEngine:
         return oldest(list(self._slots))
 
     def _call_in(self, slot: LoopSlot) -> Call:
-        call = _call_of(self._task)
-        return call if self._timeout_s is None else _abandonable(call, slot)
+        call = _call_of(self._setting)
+        return call if self._setting.timeout_s is None else _abandonable(call, slot)
 
 
 def _forget_cancelling(slot: LoopSlot) -> None:
@@ -213,13 +232,13 @@ def _abandonable(call: Call, slot: LoopSlot) -> Call:
     return guarded
 
 
-def _call_of(task: Task) -> Call:
+def _call_of(setting: Setting) -> Call:
     """The task's function as an async function of record and context."""
-    function: Any = task.process
-    if task.is_async:
-        return function if task.takes_context else lambda record, _: function(record)
+    call = setting.call
+    if setting.task.is_async:
+        return setting.task.process if setting.task.takes_context else call
 
     async def plain(record: Any, context: Any) -> Any:
-        return function(record, context) if task.takes_context else function(record)
+        return call(record, context)
 
     return plain

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
 
 from ..calling import here
 from ..errors import TimedOut
-from ..protocols import Codec, Desk, Feed
+from ..protocols import Desk, Feed
 from ..tasks.context import running
-from ..tasks.task import Task
-from .slot import Slot, oldest, unreadable
+from .base import Setting
+from .blocking import Blocking
+from .slot import Slot, fail, oldest
+from .work import Record, Work
 
 HANDOVER_S = 0.01
 """About how long a thread should work on what it is handed: handing over takes some 0.05 ms."""
@@ -24,26 +24,12 @@ MOST_HANDED = 1024
 """Most records that a thread is handed at once."""
 
 
-@dataclass(slots=True)
-class Handed:
-    """Records handed to a thread, and what it has made of them so far.
+@dataclass(slots=True, kw_only=True)
+class Handed(Work):
+    """Work for a thread. If it was given up the thread may still append."""
 
-    The thread only appends; the driver reads when the thread is done, or when it has given it up.
-    """
-
-    records: list[tuple[int, Any]]
     done: asyncio.Future[None]
-    seqs: list[int] = field(default_factory=list)
-    rows: list[Any] = field(default_factory=list)
-    filtered: list[int] = field(default_factory=list)
-    unread: list[tuple[int, Any, Exception]] = field(default_factory=list)
-    failed: list[tuple[int, Any, BaseException]] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
-    begun: int = 0
-    """How many of the records the thread has begun with."""
     given_up: str | None = None
-    drained: bool = False
-    """Whether the thread is to begin with no other record."""
 
 
 class ThreadSlot(Slot):
@@ -51,11 +37,11 @@ class ThreadSlot(Slot):
 
     __slots__ = ("handed", "inbox", "size")
 
-    def __init__(self, job: str, codec: Codec, desk: Desk) -> None:
-        super().__init__(job, codec, desk)
+    def __init__(self, setting: Setting, desk: Desk, size: int) -> None:
+        super().__init__(setting.job, setting.codec, desk.attempt)
         self.inbox: SimpleQueue[Handed | None] = SimpleQueue()
         self.handed: Handed | None = None
-        self.size = 1
+        self.size = size
 
 
 class ThreadEngine:
@@ -67,53 +53,44 @@ class ThreadEngine:
 
     name = "thread"
 
-    def __init__(
-        self,
-        task: Task,
-        codec: Codec,
-        *,
-        job: str,
-        slots: int,
-        timeout_s: float | None,
-        now: Callable[[], float],
-    ) -> None:
-        self.slots = slots
-        self.together = 1
+    def __init__(self, setting: Setting) -> None:
+        self.slots = setting.slots
+        self.together = setting.together
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""
-        self._task = task
-        self._codec = codec
-        self._job = job
-        self._timeout_s = timeout_s
-        self._now = now
+        self._setting = setting
+        self._now = setting.now
         self._slots: list[ThreadSlot] = []
         self._cancelled = False
-        self._context: Any = None
+        self._blocking = Blocking(setting)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with running(self._task, self.slots) as self._context:
+        async with running(self._setting.task, self.slots) as self._blocking.context:
             yield
 
     async def serve(self, feed: Feed, desk: Desk) -> None:
-        slot = self._new_slot(desk)
+        slot = self._new_slot(desk, self.together)
         try:
-            while not self._cancelled and await feed.more():
-                most = 1 if feed.paced else slot.size
-                handed = Handed(list(islice(feed.piece, most)), _future())
+            while not self._cancelled:
+                records = await feed.take(1 if feed.paced and self.together == 1 else slot.size)
+                if not records:
+                    break
+                handed = Handed(records, done=_future())
                 began = self._now()
                 await self._hand_over(slot, handed, desk)
                 if handed.given_up:
                     slot.inbox.put(None)
                     self._slots.remove(slot)
-                    slot = self._new_slot(desk)
-                slot.size = _next_size(slot.size, self._now() - began)
+                    slot = self._new_slot(desk, slot.size)
+                if self.together == 1:
+                    slot.size = _next_size(slot.size, self._now() - began)
         finally:
             slot.inbox.put(None)
             self._slots.remove(slot)
 
-    def _new_slot(self, desk: Desk) -> ThreadSlot:
-        slot = ThreadSlot(self._job, self._codec, desk)
+    def _new_slot(self, desk: Desk, size: int) -> ThreadSlot:
+        slot = ThreadSlot(self._setting, desk, size)
         self._slots.append(slot)
         loop = asyncio.get_running_loop()
         threading.Thread(
@@ -134,91 +111,52 @@ class ThreadEngine:
         finally:
             slot.busy = False
             slot.handed = None
-            self._report(handed, desk)
+            self._report(slot, handed, desk)
 
-    def _report(self, handed: Handed, desk: Desk) -> None:
-        """Report what the thread has made of its records. If it was given up it may still append:
-        what is not there now counts as not done."""
-        done = len(handed.seqs)
-        seqs, filtered = handed.seqs[:done], list(handed.filtered)
-        unread, failed = list(handed.unread), list(handed.failed)
-        if handed.given_up or handed.drained:
-            known = {*seqs, *filtered, *(seq for seq, *_ in (*unread, *failed))}
-            self._report_rest(handed, known, desk)
-        desk.seqs.extend(seqs)
-        desk.rows.extend(handed.rows[:done])
-        desk.filtered.extend(filtered)
-        desk.latencies.extend(handed.latencies[:])
-        for seq, raw, error in unread:
-            unreadable(desk, self._codec, seq, raw, error)
-        for seq, raw, raised in failed:
-            desk.failed(seq, raw, raised)
+    def _report(self, slot: ThreadSlot, handed: Handed, desk: Desk) -> None:
+        """Report what the thread has made of its records. What is not there now counts as not
+        done."""
+        work = handed.so_far()
+        if handed.given_up or handed.halted:
+            known = work.known()
+            rest = [each for each in handed.records if each[0] not in known]
+            self._report_rest(slot, handed, rest, desk)
+        work.report(desk)
 
-    def _report_rest(self, handed: Handed, known: set[int], desk: Desk) -> None:
-        """Report the record that was being called when the thread was given up, and the others."""
+    def _report_rest(
+        self, slot: ThreadSlot, handed: Handed, rest: list[Record], desk: Desk
+    ) -> None:
+        """Report the call that was being made when the thread was given up, and what it had not
+        begun with."""
         self.abandoned += handed.given_up is not None
-        for n, (seq, raw) in enumerate(handed.records):
-            if seq in known:
-                continue
-            if handed.given_up == "timeout" and n == handed.begun - 1:
-                desk.failed(seq, raw, TimedOut(f"no answer within {self._timeout_s:g} s"))
-            else:
+        late = {seq for seq, _ in slot.records} if handed.given_up == "timeout" else set()
+        given_up = [each for each in rest if each[0] in late]
+        if given_up:
+            fail(desk, given_up, TimedOut(f"no answer within {self._setting.timeout_s:g} s"))
+        for seq, raw in rest:
+            if seq not in late:
                 desk.returned(seq, raw)
 
-    # In the thread.
-
     def _work(self, slot: ThreadSlot, loop: asyncio.AbstractEventLoop) -> None:
+        """What a thread does."""
         here.set(slot)
         while (handed := slot.inbox.get()) is not None:
-            self._call_all(slot, handed)
+            self._blocking.do(handed, slot)
             if handed.given_up:
                 return
             loop.call_soon_threadsafe(_set_done, handed.done)
 
-    def _call_all(self, slot: ThreadSlot, handed: Handed) -> None:
-        decode, encode, now = self._codec.decode, self._codec.encode, self._now
-        call, context = _call_of(self._task), self._context
-        for seq, raw in handed.records:
-            if handed.drained:
-                return
-            handed.begun += 1
-            slot.seq, slot.raw = seq, raw
-            slot.started = started = now()
-            try:
-                record = decode(raw)
-            except Exception as error:
-                handed.unread.append((seq, raw, error))
-                continue
-            try:
-                result = call(record, context)
-                row = None if result is None else encode(result)
-            except BaseException as error:
-                if handed.given_up:
-                    return
-                handed.failed.append((seq, raw, error))
-            else:
-                if handed.given_up:
-                    return
-                if result is None:
-                    handed.filtered.append(seq)
-                else:
-                    handed.rows.append(row)
-                    handed.seqs.append(seq)
-            handed.latencies.append(now() - started)
-
-    # Giving up.
-
     def expire(self, now: float) -> None:
-        if self._timeout_s is None:
+        if self._setting.timeout_s is None:
             return
         for slot in self._slots:
-            if slot.busy and now - slot.started > self._timeout_s:
+            if slot.busy and now - slot.started > self._setting.timeout_s:
                 _give_up(slot, "timeout")
 
     def drain(self) -> None:
         for slot in self._slots:
             if slot.handed is not None:
-                slot.handed.drained = True
+                slot.handed.halted = True
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -233,6 +171,7 @@ def _give_up(slot: ThreadSlot, why: str) -> None:
     handed = slot.handed
     if slot.busy and handed is not None and handed.given_up is None:
         handed.given_up = why
+        handed.halted = True
         _set_done(handed.done)
 
 
@@ -249,8 +188,3 @@ def _next_size(size: int, lasted_s: float) -> int:
     if lasted_s < HANDOVER_S / 2:
         return min(MOST_HANDED, size * 2)
     return max(1, size // 2) if lasted_s > HANDOVER_S * 2 else size
-
-
-def _call_of(task: Task) -> Callable[[Any, Any], Any]:
-    function = task.process
-    return function if task.takes_context else lambda record, _: function(record)

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..calling import Current, idempotency_key
 from ..protocols import Codec, Desk
+from .work import Record
 
 
 class Slot:
     """One of the calls that run at a time. Its fields are set for every record, so it has few."""
 
-    __slots__ = ("_codec", "_desk", "_job", "busy", "raw", "seq", "started")
+    __slots__ = ("_attempt", "_codec", "_job", "batch", "busy", "raw", "seq", "started")
 
-    def __init__(self, job: str, codec: Codec, desk: Desk) -> None:
+    def __init__(self, job: str, codec: Codec, attempt: Callable[[int], int]) -> None:
         self.seq = -1
         self.raw: Any = None
         self.started = 0.0
         self.busy = False
+        self.batch: Sequence[Record] | None = None
+        """The records of the call, where a call takes several."""
         self._job = job
         self._codec = codec
-        self._desk = desk
+        self._attempt = attempt
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records of the call."""
+        return [(self.seq, self.raw)] if self.batch is None else self.batch
+
+    def begin(self, batch: Sequence[Record], now: float) -> None:
+        """Note that a call for several records begins."""
+        self.batch = batch
+        self.seq, self.raw = batch[0]
+        self.started = now
+        self.busy = True
 
     def current(self) -> Current:
+        if self.batch is not None:
+            raise LookupError("process_batch is called for several records at once, and has no "
+                              "current one: what names a record is in the record")  # fmt: skip
         return Current(
             seq=self.seq,
             key=self._codec.key_of(self.raw),
-            attempt=self._desk.attempt(self.seq),
+            attempt=self._attempt(self.seq),
             idempotency_key=idempotency_key(self._job, self.seq, self.raw),
         )
 
@@ -34,7 +53,7 @@ class Slot:
         return f"<Slot seq={self.seq} since={self.started:.3f}>" if self.busy else "<Slot idle>"
 
 
-def oldest(slots: list[Slot]) -> tuple[int, float] | None:
+def oldest(slots: Sequence[Slot]) -> tuple[int, float] | None:
     """Seq and start of the call that has been running longest."""
     busy = [slot for slot in slots if slot.busy]
     if not busy:
@@ -51,3 +70,17 @@ def unreadable(desk: Desk, codec: Codec, seq: int, raw: Any, error: Exception) -
         return False
     desk.failed(seq, raw, explained)
     return True
+
+
+def fail(desk: Desk, records: Sequence[Record], error: BaseException) -> None:
+    """Report that the call for these records failed."""
+    if len(records) == 1:
+        desk.failed(*records[0], error)
+    else:
+        desk.failed_together(records, error)
+
+
+def give_back(desk: Desk, records: Sequence[Record]) -> None:
+    """Report that these records were not called after all."""
+    for seq, raw in records:
+        desk.returned(seq, raw)
