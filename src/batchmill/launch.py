@@ -27,7 +27,8 @@ from .report import Report
 from .sinks.memory import MemoryStore
 from .tasks.loading import load_task
 from .wiring.engines import engine_of
-from .wiring.files import codec_of, name_of, settings_of, sink_of, source_of
+from .wiring.files import codec_of, name_of, settings_of, source_of
+from .wiring.outputs import sink_of
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Launch:
                          results=store.results, failures=store.letters)  # fmt: skip
 
     async def _to_file(self) -> Report:
-        sink = sink_of(self.job)
+        sink = sink_of(self.job, self._codec.columns)
         asked = Asked(self._manner.restart, self._manner.accept_changes, self._manner.only)
         with open_job(self.job, self.name, self._source, sink, settings_of(self.job),
                       self._codec.key_of, asked, self._watch.note) as opened:  # fmt: skip

@@ -63,6 +63,8 @@ class Region(NamedTuple):
     start: int
     length: int
     crc: int
+    head: int = 0
+    """Bytes before compression that the sink put before the first row, such as a header."""
 
 
 class Failure(NamedTuple):

@@ -14,7 +14,8 @@ from ..ledger.next_run import NextRun, next_run
 from ..protocols import Codec, Source
 from ..records import Mark
 from ..tasks.loading import load_task
-from ..wiring.files import codec_of, settings_of, sink_of, source_of
+from ..wiring.files import codec_of, settings_of, source_of
+from ..wiring.outputs import sink_of
 from .found import FoundJob, of_config
 from .output import put_facts, put_json
 

@@ -56,6 +56,7 @@ SCHEMA: Mapping[str, Mapping[str, Key]] = {
 OPTIONS: Mapping[str, Kind] = {
     "delimiter": TEXT, "encoding": TEXT, "quotechar": TEXT, "fieldnames": TEXTS, "header": FLAG,
     "max_record_bytes": WHOLE, "numbers": NUMBERS, "guard_formulas": FLAG,
+    "quoting": TEXT, "lineterminator": TEXT,
 }  # fmt: skip
 """Further keys of [source] and [sink], which the format that has them explains and checks."""
 

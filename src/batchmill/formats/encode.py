@@ -21,7 +21,8 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 """The encoder would leave out fields of dataclasses whose names begin with an underscore."""
 
 _NATIVE = (str, bool, type(None))
-_SEVERAL = (list, tuple, types.GeneratorType)
+SEVERAL = (list, tuple, types.GeneratorType)
+"""What a task may return several results in."""
 
 
 def encode_result(result: Any) -> bytes:
@@ -48,49 +49,54 @@ def encode_result(result: Any) -> bytes:
 
 
 def _encode_other(result: Any) -> bytes:
-    if isinstance(result, _SEVERAL):
+    if isinstance(result, SEVERAL):
         return b"".join([_encode_object(item) for item in result])
     return _encode_object(result)
 
 
 def _encode_object(result: Any) -> bytes:
-    if isinstance(result, dict) or _fields_of(result) is not None:
+    if isinstance(result, dict) or fields_of(result) is not None:
         return encode_value(result)
-    raise WrongResult(
-        f"the task returned {_kind(result)}; hint: return a dict, a list of dicts, or None to "
+    raise no_result(result)
+
+
+def no_result(result: Any) -> WrongResult:
+    """The error for what a task may not return."""
+    return WrongResult(
+        f"the task returned {kind_of(result)}; hint: return a dict, a list of dicts, or None to "
         "leave the record out"
     )
 
 
-def encode_value(value: Any) -> bytes:
-    """Any value as one line of JSON. Raises UnencodableResult."""
+def encode_value(value: Any, path: str = "result") -> bytes:
+    """Any value as one line of JSON. Raises UnencodableResult that names the place in `path`."""
     try:
         line = orjson.dumps(value, _default, _OPTIONS) + b"\n"
     except TypeError:
-        return _encode_carefully(value)
+        return _encode_carefully(value, path)
     if line.rfind(b"null") >= 0:
-        _carry(value, "result", 0)
+        _carry(value, path, 0)
     return line
 
 
-def _encode_carefully(value: Any) -> bytes:
+def _encode_carefully(value: Any, path: str = "result") -> bytes:
     """For what the encoder refuses: integers beyond 64 bits are written, the rest is explained."""
     try:
-        return orjson.dumps(_carry(value, "result", 0), _default, _OPTIONS) + b"\n"
+        return orjson.dumps(_carry(value, path, 0), _default, _OPTIONS) + b"\n"
     except TypeError as error:
-        raise UnencodableResult(f"the result cannot be encoded: {error}") from None
+        raise UnencodableResult(f"the {path} cannot be encoded: {error}") from None
 
 
 def _default(value: Any) -> Any:
     if isinstance(value, SpelledFloat):
         return orjson.Fragment(value.text)
-    fields = _fields_of(value)
+    fields = fields_of(value)
     if fields is None:
-        raise TypeError(_kind(value))
+        raise TypeError(kind_of(value))
     return fields
 
 
-def _fields_of(value: Any) -> dict[str, Any] | None:
+def fields_of(value: Any) -> dict[str, Any] | None:
     """The fields of a dataclass, msgspec.Struct or pydantic model; None for anything else."""
     if isinstance(value, msgspec.Struct):
         return _struct_fields(value)
@@ -123,7 +129,7 @@ def _carry(value: Any, path: str, depth: int) -> Any:
         return {_name(k, path): _carry(v, f"{path}[{k!r}]", depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_carry(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(value)]
-    fields = _fields_of(value)
+    fields = fields_of(value)
     if fields is not None:
         return _carry(fields, path, depth + 1)
     return _other(value, path)
@@ -184,12 +190,12 @@ def _other(value: Any, path: str) -> Any:
     except TypeError:
         kind = type(value).__name__
         hint = _HINTS.get(kind) or ("value.item()" if hasattr(value, "item") else "str(value)")
-        raise UnencodableResult(f"{path} is {_kind(value)}, which JSON cannot carry; hint: "
+        raise UnencodableResult(f"{path} is {kind_of(value)}, which JSON cannot carry; hint: "
                                 f"{hint}") from None  # fmt: skip
     return value
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     kind = type(value)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

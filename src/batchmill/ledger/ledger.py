@@ -149,7 +149,7 @@ class SqliteLedger(LedgerState):
             return
         self.last_start, self.last_crc = region.start, self.output_crc
         self.output_length, self.output_crc = region.start + region.length, region.crc
-        self.output_plain += commit.size
+        self.output_plain += commit.size + region.head
 
     def _write_job(self, db: sqlite3.Connection, counts: Counts) -> None:
         db.execute(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from ..errors import Changed, CommitFailed
 from ..files.durable import commit_failed, sync_data, sync_folder, write_at
+from ..formats.json_rows import JsonRows
+from ..formats.rows import RowFormat
 from ..records import Region
 
 Compress = Callable[[bytes], bytes]
@@ -22,12 +24,18 @@ class AppendedFile:
 
     Compressed files get one complete gzip member or zstd frame a commit, so a file that is cut back
     to its committed length is always valid.
+
+    What `rows` puts before the first row, such as a header, is written in one piece with it: with
+    the first commit that appends to an empty file, and so just once, whatever is killed when.
     """
 
-    def __init__(self, path: Path, compress: Compress | None = None) -> None:
+    def __init__(
+        self, path: Path, compress: Compress | None = None, rows: RowFormat | None = None
+    ) -> None:
         self.name = str(path)
         self.path = path
         self.commit_every_s = 5.0 if compress else 0.5
+        self.rows: RowFormat = rows or JsonRows()
         self._compress = compress
         self._fd = -1
         self._end = 0
@@ -59,9 +67,18 @@ class AppendedFile:
         # In one piece: every system call of this thread gives up the interpreter lock, and getting
         # it back from a busy event loop takes up to 5 ms.
         data = b"".join(chunks)
+        head = self.rows.head() if data and not self._end else b""
+        return self._append(head + data if head else data, len(head))
+
+    def begin(self) -> Region:
+        """Write what stands before the first row, for an output that gets no rows."""
+        head = self.rows.head()
+        return self._append(head, len(head))
+
+    def _append(self, data: bytes, head: int) -> Region:
         if self._compress and data:
             data = self._compress(data)
-        region = Region(self._end, len(data), zlib.crc32(data, self._crc))
+        region = Region(self._end, len(data), zlib.crc32(data, self._crc), head)
         if data:
             self._write(data)
             self._end, self._crc = self._end + region.length, region.crc

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError
 from ..formats.codec import Coded
 from ..formats.encode import encode_value
-from ..formats.items import ItemReader, ItemWriter
+from ..formats.items import ItemReader
 from ..formats.json_reader import JsonReader
-from ..formats.json_writer import JsonWriter
 from ..formats.numbers import exact_decoder
 from ..job import Job, one_of
 from ..protocols import Codec, Reader, Source
-from ..sinks.appended import AppendedFile, compressor_for
 from ..sources.iterable import ItemSource, JsonItemSource
 from ..sources.jsonl import MAX_RECORD_BYTES, JsonlFile
 from ..tasks.task import Task
 from ..tasks.typed import decoder_for
+from .outputs import sink_settings, writer_of
 
 _COMPRESSED = (".gz", ".zst", ".zstd")
 _FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl"}
@@ -42,15 +42,6 @@ def source_of(job: Job) -> Source:
     return JsonlFile(
         path, max_record_bytes=job.source_options.get("max_record_bytes", MAX_RECORD_BYTES)
     )
-
-
-def sink_of(job: Job) -> AppendedFile:
-    """The results file that the job names."""
-    assert job.sink is not None
-    path = Path(job.sink).absolute()
-    format_of(path, job.sink_format, "sink")
-    _check_options("sink", job.sink_options, ())
-    return AppendedFile(path, compressor_for(path))
 
 
 def _check_options(table: str, options: Mapping[str, object], known: tuple[str, ...]) -> None:
@@ -77,7 +68,7 @@ def format_of(path: Path, given: str | None, table: str) -> str:
 
 def codec_of(job: Job, task: Task) -> Codec:
     """How records are read and results written, where the task runs."""
-    return Coded(_reader_of(job, task), JsonWriter() if job.sink else ItemWriter())
+    return Coded(_reader_of(job, task), writer_of(job))
 
 
 def _reader_of(job: Job, task: Task) -> Reader:
@@ -100,15 +91,11 @@ def name_of(job: Job) -> str:
     return job.name or (Path(job.sink).name if job.sink else "job")
 
 
-def settings_of(job: Job) -> dict[str, str | None]:
+def settings_of(job: Job) -> dict[str, Any]:
     """The settings that matter: with others, the results so far would not be those of this job."""
-    assert job.sink is not None
-    sink = Path(job.sink)
     return {
         "key": job.key,
         "version": job.version,
         "source.format": "jsonl",
-        "sink.format": format_of(sink, job.sink_format, "sink"),
-        "sink.name": sink.name,
-        "sink.order": job.order,
+        **sink_settings(job),
     }

@@ -1,0 +1,197 @@
+"""How are results written as rows of CSV?"""
+
+from __future__ import annotations
+
+import csv
+import math
+import threading
+from collections.abc import Callable, Sequence, Set
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
+
+from ..errors import UnencodableResult
+from ..records import Columns
+from .csv_cells import Cells
+from .csv_shape import CsvShape
+from .encode import SEVERAL, fields_of, no_result
+
+Row = dict[str, Any]
+
+_LEARNING = threading.Lock()
+"""Held while the columns are settled, once a run."""
+
+
+class Layout(NamedTuple):
+    """What is worked out once from the columns."""
+
+    names: tuple[str, ...] | None = None
+    known: Set[str] = frozenset()
+    pick: Callable[[Row], Sequence[Any]] = tuple
+    delimiters: int = 0
+
+
+class CsvWriter:
+    """A row for every result, its cells as `Cells` writes them.
+
+    The columns are those of `columns` once they are known: given, or of the output so far; else
+    they are those of the first result that is encoded. A column that a result does not have is an
+    empty cell; a result that has others is an UnencodableResult.
+    """
+
+    join = staticmethod(b"".join)
+
+    def __init__(self, shape: CsvShape, columns: Columns | None = None) -> None:
+        self._columns = columns or Columns(shape.fieldnames)
+        self.columns: Columns | None = self._columns
+        self._shape = shape
+        self._cells = Cells(shape)
+        self._glue = shape.delimiter.join
+        self._layout = Layout()
+        self._careful = shape.guard_formulas or shape.quoting == "nonnumeric"
+        self._bare = shape.quoting == "minimal"
+        # Ends of lines are quoted of either kind, whichever is written.
+        quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if self._bare else csv.QUOTE_ALL
+        self._write: Callable[[Sequence[str]], str] = csv.writer(
+            _Echo(), delimiter=shape.delimiter, quotechar=shape.quotechar, quoting=quoting,
+            lineterminator="\r\n",
+        ).writerow  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CsvWriter, (self._shape, self._columns)
+
+    def encode(self, result: Any) -> bytes:
+        """The row of one result, or the rows of a list of results.
+
+        Nearly every row holds nothing that needs quotes. Gluing the cells together and looking at
+        the whole for what would is twice as fast as csv.writer, which looks at every character.
+        """
+        names, _, pick, delimiters = self._layout
+        if names is not self._columns.names or names is None or type(result) is not dict:
+            return self._encode_other(result)
+        if self._careful or len(result) != len(names):
+            return self._encode_row(result)
+        shape = self._shape
+        try:
+            values = pick(result)
+            try:
+                text = self._glue(values)
+            except TypeError:
+                values = [v if type(v) is str else _TEXTS[type(v)](v) for v in values]
+                text = self._glue(values)
+            if (
+                self._bare
+                and text
+                and text.count(shape.delimiter) == delimiters
+                and shape.quotechar not in text
+                and "\n" not in text
+                and "\r" not in text
+                and "\0" not in text
+            ):
+                return (text + shape.lineterminator).encode(shape.codec)
+            if "\0" not in text:
+                return (self._write(values)[:-2] + shape.lineterminator).encode(shape.codec)
+        except (KeyError, ValueError):
+            pass
+        return self._encode_row(result)
+
+    def _encode_other(self, result: Any) -> bytes:
+        rows = _rows_of(result)
+        names = self._columns.names
+        if names is None and rows:
+            self._learn(rows)
+            names = self._columns.names
+        if names is not None and names is not self._layout.names:
+            self._layout = _layout_of(names)
+        return b"".join([self._encode_row(row) for row in rows])
+
+    def _learn(self, rows: Sequence[Row]) -> None:
+        """Settle the columns: those of the first result, if it can be written with them."""
+        if not rows[0]:
+            raise UnencodableResult(
+                "the result is empty, and the output has no columns yet; hint: sink.fieldnames"
+            )
+        names = tuple(map(_name, rows[0]))
+        self._cells.header(names)
+        layout = _layout_of(names)
+        for row in rows:
+            self._cells.line(names, _values(row, layout))
+        with _LEARNING:
+            if self._columns.names is None:
+                self._columns.names = names
+
+    def _encode_row(self, row: Row) -> bytes:
+        layout = self._layout
+        assert layout.names is not None
+        return self._cells.line(layout.names, _values(row, layout))
+
+
+def _layout_of(names: tuple[str, ...]) -> Layout:
+    pick: Callable[[Row], Sequence[Any]] = itemgetter(*names)
+    if len(names) == 1:
+        pick = _Only(names[0])
+    return Layout(names, frozenset(names), pick, len(names) - 1)
+
+
+class _Only:
+    """What itemgetter does, for one name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, row: Row) -> Sequence[Any]:
+        return (row[self._name],)
+
+
+def _values(row: Row, layout: Layout) -> list[Any]:
+    assert layout.names is not None
+    if not layout.known >= row.keys():
+        raise _strange(row, layout.names)
+    return [row.get(name) for name in layout.names]
+
+
+def _strange(row: Row, names: Sequence[str]) -> UnencodableResult:
+    more = ", ".join(repr(name) for name in row if name not in names)
+    return UnencodableResult(
+        f"the result has {more}, and the output's columns are {', '.join(names)}; hint: name all"
+        " columns in sink.fieldnames, or leave it out of the result"
+    )
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, str):
+        return str.__str__(key)
+    raise UnencodableResult(
+        f"result has the key {key!r} ({type(key).__name__}), and a column's name is a string; "
+        f"hint: str({key!r})"
+    )
+
+
+def _rows_of(result: Any) -> list[Row]:
+    return [_row(item) for item in result] if isinstance(result, SEVERAL) else [_row(result)]
+
+
+def _row(result: Any) -> Row:
+    row = result if isinstance(result, dict) else fields_of(result)
+    if row is None:
+        raise no_result(result)
+    return row
+
+
+def _finite(value: float) -> str:
+    if math.isfinite(value):
+        return repr(value)
+    raise ValueError(value)
+
+
+class _Echo:
+    """What csv.writer writes to: it returns what this returns."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    int: str, float: _finite, bool: str, type(None): lambda _: "",
+}  # fmt: skip
+"""How what is found in most rows besides text is written; all else goes the careful way."""
