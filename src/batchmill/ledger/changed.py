@@ -14,9 +14,23 @@ from .reading import LedgerState
 _PIECE_BYTES = 1 << 20
 
 
-def changed_settings(ledger: LedgerState, settings: dict[str, Any]) -> Changed | None:
-    """The error for settings that matter and are not what they were."""
-    found = differences(ledger.settings, settings)
+ONE_FILE = ("sink.format", "sink.delimiter", "sink.quotechar", "sink.encoding", "sink.header")
+"""Settings that one file cannot have of two kinds, whoever accepts it."""
+
+
+def changed_settings(
+    ledger: LedgerState, settings: dict[str, Any], *, accept: bool = False
+) -> Changed | None:
+    """The error for settings that matter and are not what they were; `accept` leaves those that
+    would make the output a file that cannot be read."""
+    of_file = {name: was for name, was in ledger.settings.items() if name in ONE_FILE}
+    mixed = differences(of_file, settings) if ledger.output_length else []
+    if mixed:
+        return Changed(
+            f"one file cannot be written in two ways: {'; '.join(mixed)}",
+            hint="change it back, or begin anew with --restart, which keeps the old output",
+        )
+    found = [] if accept else differences(ledger.settings, settings)
     if not found:
         return None
     return Changed(

@@ -46,8 +46,8 @@ def next_run(
     if ledger is None:
         why = unknown_output(paths.output)
         return _by_key(why, key) if why else NextRun("start", "there is no earlier run")
-    error = changed_settings(ledger, settings)
-    if error and not accept_changes:
+    error = changed_settings(ledger, settings, accept=accept_changes)
+    if error:
         return NextRun("refuse", error.message, error)
     try:
         why = None if ledger.rewriting else changed_output(ledger, paths.output)

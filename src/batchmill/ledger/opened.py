@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..files.lock import job_lock
+from ..formats.rows import RowFormat
 from ..job import Job
 from ..paths import JobPaths
 from ..protocols import Source
+from ..records import Commit
 from ..sinks.appended import AppendedFile
 from .aside import move_aside, move_one_aside
 from .changed import (
@@ -24,6 +26,7 @@ from .changed import (
 from .errors_file import ErrorsFile
 from .file_store import FileStore
 from .ledger import SqliteLedger
+from .output import pieces_of
 from .rebuild import rebuild
 from .rewrite import finish_rewrite, remove_superseded
 from .schema import explaining
@@ -83,11 +86,12 @@ def open_job(
             if why is None:
                 # What was not committed goes first: everything else would take it for results.
                 _open_sink(sink, ledger, note)
-                if remove_superseded(ledger, paths.output, job.key):
+                if remove_superseded(ledger, paths.output, sink.rows, job.key):
                     _open_sink(sink, ledger, note)
                 why = changed_source(ledger, source)
+            _go_on(sink, why or ledger.output_length)
             if why:
-                _take_up_by_key(why, job, ledger, source, paths, key_of, note)
+                _take_up_by_key(why, job, ledger, source, paths, sink.rows, key_of, note)
                 _open_sink(sink, ledger, note)
             ledger.begin_run(settings, identity)
             errors = ErrorsFile(paths.errors)
@@ -98,7 +102,8 @@ def open_job(
                               failed=job.retry_failed and asked.only != "reruns")  # fmt: skip
             yield OpenJob(store, ledger, sink, errors)
             if ledger.sound:
-                remove_superseded(ledger, paths.output, job.key)
+                _head_alone(ledger, sink)
+                remove_superseded(ledger, paths.output, sink.rows, job.key)
         except BaseException:
             if ledger.sound and not ledger.settings:
                 _forget(ledger, paths)
@@ -116,6 +121,19 @@ def _open_sink(sink: AppendedFile, ledger: SqliteLedger, note: Note) -> None:
         note(f"cut {surplus} uncommitted bytes off {sink.path}")
 
 
+def _go_on(sink: AppendedFile, stands: object) -> None:
+    """Have rows written as those that stand in the output, if there are any."""
+    if stands and sink.path.exists():
+        sink.rows.go_on(pieces_of(sink.path), sink.name)
+
+
+def _head_alone(ledger: SqliteLedger, sink: AppendedFile) -> None:
+    """Give a job that is done and has no result what would stand before the first one."""
+    done = ledger.source_complete and not ledger.pending
+    if done and not ledger.output_length and sink.rows.head():
+        ledger.commit(Commit(), lambda _: sink.begin())
+
+
 def _keep_strange(errors: Path, note: Note) -> None:
     """A file that no run of this job has written is not to be overwritten."""
     if errors.exists() and errors.stat().st_size:
@@ -130,8 +148,8 @@ def _forget(ledger: SqliteLedger, paths: JobPaths) -> None:
 
 
 def _check_settings(ledger: SqliteLedger, settings: dict[str, Any], asked: Asked) -> None:
-    error = changed_settings(ledger, settings)
-    if error and not asked.accept_changes:
+    error = changed_settings(ledger, settings, accept=asked.accept_changes)
+    if error:
         raise error
 
 
@@ -141,12 +159,13 @@ def _take_up_by_key(
     ledger: SqliteLedger,
     source: Source,
     paths: JobPaths,
+    rows: RowFormat,
     key_of: Callable[[Any], str | int | None],
     note: Note,
 ) -> None:
     if job.key is None:
         raise without_key(why)
     found = rebuild(
-        ledger, source, paths.output, key=job.key, rerun_key=job.rerun_key, key_of=key_of
+        ledger, source, paths.output, rows, key=job.key, rerun_key=job.rerun_key, key_of=key_of
     )
     note(f"{why}; progress was rebuilt by {job.key!r}: {found}", "warning")

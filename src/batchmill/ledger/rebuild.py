@@ -13,13 +13,14 @@ from typing import Any
 
 from ..core.progress import Progress
 from ..errors import Changed
-from ..files.streams import reading
+from ..formats.rows import RowFormat
 from ..protocols import Source
 from ..records import Counts, Mark, Outcome
 from .aside import keep_copy
 from .ledger import SqliteLedger
 from .marks import Marks
-from .rewrite import PIECE_BYTES, finish_rewrite, lines_of, parsed, write_copy
+from .output import PIECE_BYTES, pieces_of, results_in
+from .rewrite import finish_rewrite, write_copy
 
 ROWS = 1000
 
@@ -28,13 +29,15 @@ ROWS = 1000
 class Found:
     """What a rebuild found."""
 
+    kind: str
+    """What every row should have been."""
     settled: int = 0
     pending: int = 0
     reruns: int = 0
     broken: int = 0
-    """Lines of the output that were no JSON and are taken out."""
+    """Rows of the output that could not be read and are taken out."""
     kept: str = ""
-    """The output as it was, where lines were taken out."""
+    """The output as it was, where rows were taken out."""
     strangers: int = 0
     """Results whose record the source no longer has; they stay."""
 
@@ -44,7 +47,7 @@ class Found:
             parts.append(f"{self.reruns} are marked to be run again")
         if self.broken:
             parts.append(
-                f"{self.broken} lines that are no JSON were taken out (kept in {self.kept})"
+                f"{self.broken} lines that are no {self.kind} were taken out (kept in {self.kept})"
             )
         if self.strangers:
             parts.append(f"{self.strangers} results belong to no record of the source")
@@ -55,6 +58,7 @@ def rebuild(
     ledger: SqliteLedger,
     source: Source,
     output: Path,
+    rows: RowFormat,
     *,
     key: str,
     rerun_key: str | None,
@@ -67,20 +71,26 @@ def rebuild(
 
     Raises Changed if a line of the output has no key.
     """
-    found = Found()
+    found = Found(rows.kind)
+
+    def spelled(raw: Any) -> str | int | None:
+        """The key of a record as a result of it would show it."""
+        found_key = key_of(raw)
+        return None if found_key is None else rows.key(found_key)
+
     with closing(sqlite3.connect("")) as keys:
         keys.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, count INT, rerun INT) WITHOUT ROWID")
         length, crc, plain, ends, rewriting = 0, 0, 0, True, None
         if output.exists():
-            _read_output(keys, output, key, rerun_key, found)
+            _read_output(keys, output, rows, key, rerun_key, found)
             length, crc, plain, ends = _measure(output)
         if found.broken:
             found.kept = str(keep_copy(output))
         if found.broken or not ends:
-            rewriting = write_copy(output, lambda line, _: parsed(line) is not None)
+            rewriting = write_copy(output, rows, lambda row: row.is_head or row.result is not None)
         _mark_unfinished(keys, ledger)
         with ledger.rebuilding(length, crc, plain):
-            _read_source(keys, source, ledger, key_of, found, rewriting)
+            _read_source(keys, source, ledger, spelled, found, rewriting)
         finish_rewrite(ledger, output)
     return found
 
@@ -94,11 +104,15 @@ def _mark_unfinished(keys: sqlite3.Connection, ledger: SqliteLedger) -> None:
 
 
 def _read_output(
-    keys: sqlite3.Connection, output: Path, key: str, rerun_key: str | None, found: Found
+    keys: sqlite3.Connection,
+    output: Path,
+    form: RowFormat,
+    key: str,
+    rerun_key: str | None,
+    found: Found,
 ) -> None:
     rows: list[tuple[str, int, int]] = []
-    for number, (line, _) in enumerate(lines_of(output), 1):
-        result = parsed(line)
+    for number, (_, _, result, _) in enumerate(results_in(output, form), 1):
         if result is None:
             found.broken += 1
             continue
@@ -106,10 +120,14 @@ def _read_output(
             raise Changed(f"line {number} of {output} has no {key!r}: progress cannot be rebuilt",
                           hint="have the task return the key, or start again with --restart",
                           )  # fmt: skip
-        rows.append((json.dumps(result[key]), 1, bool(rerun_key and result.get(rerun_key))))
+        rows.append((json.dumps(result[key]), 1, _is_marked(form, result, rerun_key)))
         if len(rows) >= ROWS:
             _add(keys, rows)
     _add(keys, rows)
+
+
+def _is_marked(form: RowFormat, result: dict[str, Any], rerun_key: str | None) -> bool:
+    return rerun_key in result and form.is_marked(result[rerun_key])
 
 
 def _add(keys: sqlite3.Connection, rows: list[tuple[str, int, int]]) -> None:
@@ -129,9 +147,8 @@ def _measure(output: Path) -> tuple[int, int, int, bool]:
     with open(output, "rb") as file:
         while chunk := file.read(PIECE_BYTES):
             length, crc = length + len(chunk), zlib.crc32(chunk, crc)
-    with reading(output) as stream:
-        while chunk := stream.read(PIECE_BYTES):
-            plain, last = plain + len(chunk), chunk[-1:]
+    for piece in pieces_of(output):
+        plain, last = plain + len(piece), piece[-1:]
     return length, crc, plain, last == b"\n"
 
 

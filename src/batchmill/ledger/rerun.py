@@ -15,8 +15,7 @@ from ..errors import ConfigError
 from ..protocols import Source
 from ..records import Mark, Outcome
 from .ledger import SqliteLedger
-from .rewrite import key_text
-from .verify_output import OutputFacts, committed_lines
+from .output import format_of, key_text, results_in
 
 KeyOf = Callable[[Any], str | int | None]
 
@@ -85,12 +84,13 @@ def _find_records(
     wanted: frozenset[str],
     key_of: KeyOf,
 ) -> None:
+    spelled = format_of(ledger.settings).key
     for block in source.blocks(Mark()):
         for seq, raw in enumerate(block.records, block.mark.seq):
             key = key_of(raw)
             if key is None or str(key) not in wanted:
                 continue
-            row = (seq, str(key), json.dumps(key), raw, _state(ledger, seq))
+            row = (seq, str(key), json.dumps(spelled(key)), raw, _state(ledger, seq))
             db.execute("INSERT INTO found (seq, wanted, key, raw, state) VALUES (?,?,?,?,?)", row)
 
 
@@ -128,9 +128,9 @@ def _refuse_ambiguous(db: sqlite3.Connection, key: str) -> None:
 def _find_results(db: sqlite3.Connection, ledger: SqliteLedger, output: Path, key: str) -> None:
     """Note which of the records have a result. What lies behind the committed end is none."""
     sought = {text for (text,) in db.execute("SELECT key FROM found")}
-    facts = OutputFacts(output, ledger.output_length, ledger.output_plain)
-    for number, (line, _) in enumerate(committed_lines(facts), 1):
-        text = key_text(line, key)
+    results = results_in(output, format_of(ledger.settings), ledger.output_plain)
+    for number, row in enumerate(results, 1):
+        text = key_text(row, key)
         if text is None:
             raise ConfigError(
                 f"line {number} of {output} has no {key!r}, so results cannot be found by key",

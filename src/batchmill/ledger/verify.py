@@ -126,15 +126,17 @@ def _output(ledger: LedgerState, path: Path, found: OutputFacts) -> Iterator[Fin
         yield Finding("output", "note", "a rewrite is under way; the next run ends it")
     if not found.problems:
         succeeded = ledger.counts.succeeded
-        fine = f"{found.lines:,} for {succeeded:,} succeeded, each of them JSON"
-        yield _of("lines", _lines(path, found, succeeded), fine)
+        fine = f"{found.rows:,} for {succeeded:,} succeeded, each of them {found.format.kind}"
+        yield _of("lines", _rows(path, found, succeeded), fine)
 
 
-def _lines(path: Path, found: OutputFacts, succeeded: int) -> list[str]:
-    if found.bad_lines:
-        return [f"{found.bad_lines:,} of {path} cannot be read, the first is {found.first_bad}"]
-    if found.lines and not succeeded:
-        return [f"there are {found.lines:,}, and no record succeeded"]
+def _rows(path: Path, found: OutputFacts, succeeded: int) -> list[str]:
+    if found.bad_rows:
+        word = "row" if found.format.kind == "CSV" else "line"
+        first = f"{word} {found.first_bad:,}"
+        return [f"{found.bad_rows:,} of {path} cannot be read, the first is {first}"]
+    if found.rows and not succeeded:
+        return [f"there are {found.rows:,}, and no record succeeded"]
     return []
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from ..formats.json_rows import JsonRows
+from .output import rows_in
 from .reading import LedgerState
-from .rewrite import lines_of, parsed
 
 Verdict = Literal["agrees", "note"]
 
@@ -17,9 +18,8 @@ def compare_errors(ledger: LedgerState, path: Path) -> tuple[Verdict, str]:
     if not path.exists():
         return _missing(path, failed)
     shown = others = 0
-    for line, _ in lines_of(path):
-        letter = parsed(line)
-        seq = letter.get("seq") if letter else None
+    for row in rows_in(path, JsonRows()):
+        seq = row.result.get("seq") if row.result else None
         known = isinstance(seq, int) and ledger.has_failed(seq)
         shown, others = shown + known, others + (not known)
     if shown == failed and not others:

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from ..errors import SourceError
 from ..protocols import Source
 from ..records import Mark
+from .output import key_text
 from .reading import LedgerState
-from .rewrite import key_text
-from .verify_output import OutputFacts, committed_lines
+from .verify_output import OutputFacts, committed
 
 KeyOf = Callable[[Any], str | int | None]
+Spelled = Callable[[str | int], str | int]
 Verdict = Literal["agrees", "note", "differs"]
 
 ROWS = 1000
@@ -56,7 +57,8 @@ def compare_keys(
         db.executescript(_TABLE)
         try:
             keyless = _count_results(db, ledger, output, key)
-            _count_records(db, source, key_of, ledger.marks.extent.seq)
+            spelled = output.format.key
+            _count_records(db, source, key_of, spelled, ledger.marks.extent.seq)
         except (OSError, SourceError) as error:
             return "differs", str(getattr(error, "message", error))
         strangers, doubled, missing, lists, first = db.execute(_SUMS).fetchone()
@@ -92,11 +94,11 @@ def _count_results(
     replaced = ledger.superseded()
     keyless, last = 0, ""
     rows: list[tuple[str, int, int, int]] = []
-    for line, offset in committed_lines(output):
-        text = key_text(line, key)
+    for row in committed(output):
+        text = key_text(row, key)
         if text is None:
             keyless, last = keyless + 1, ""
-        elif offset >= replaced.get(text, 0):
+        elif row.offset >= replaced.get(text, 0):
             rows.append((text, 0, text != last, 1))
             last = text
         if len(rows) >= ROWS:
@@ -106,12 +108,15 @@ def _count_results(
     return keyless
 
 
-def _count_records(db: sqlite3.Connection, source: Source, key_of: KeyOf, stop: int) -> None:
+def _count_records(
+    db: sqlite3.Connection, source: Source, key_of: KeyOf, spelled: Spelled, stop: int
+) -> None:
     """Add the records that were read."""
     raws = _raws(source, stop)
     while piece := list(islice(raws, ROWS)):
         keys = [key_of(raw) for raw in piece]
-        db.executemany(_ADD, [(json.dumps(key), 1, 0, 0) for key in keys if key is not None])
+        rows = [(json.dumps(spelled(key)), 1, 0, 0) for key in keys if key is not None]
+        db.executemany(_ADD, rows)
 
 
 def _raws(source: Source, stop: int) -> Iterator[Any]:

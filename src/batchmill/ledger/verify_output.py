@@ -1,4 +1,4 @@
-"""Is the output what was committed to it, byte for byte and line for line?"""
+"""Is the output what was committed to it, byte for byte and row for row?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SourceError
-from ..files.streams import reading
+from ..formats.rows import Row, RowFormat
+from .output import PIECE_BYTES, format_of, results_in
 from .reading import LedgerState
-from .rewrite import PIECE_BYTES, copy_of, parsed
+from .rewrite import copy_of
 
 
 @dataclass(slots=True)
@@ -20,34 +21,37 @@ class OutputFacts:
     path: Path
     length: int
     plain: int
+    format: RowFormat
     tail: int = 0
     """Bytes behind the committed end."""
     rewriting: bool = False
-    lines: int = 0
-    bad_lines: int = 0
-    first_bad: str = ""
+    rows: int = 0
+    """Results; a header is none."""
+    bad_rows: int = 0
+    first_bad: int = 0
+    """The number of the first one that cannot be read, from 1."""
     problems: list[str] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
-        return not self.problems and not self.bad_lines
+        return not self.problems and not self.bad_rows
 
 
 def measure_output(ledger: LedgerState, path: Path) -> OutputFacts:
-    """Compare length and CRC-32 of the committed part, and read each of its lines."""
+    """Compare length and CRC-32 of the committed part, and read each of its rows."""
     length, crc, plain = ledger.output_length, ledger.output_crc, ledger.output_plain
     done = ledger.rewriting
     if done:
         length, crc, plain = done["length"], done["crc"], done["plain"]
         path = copy_of(path) if copy_of(path).exists() else path
-    facts = OutputFacts(path, length, plain, rewriting=done is not None)
+    facts = OutputFacts(path, length, plain, format_of(ledger.settings), rewriting=done is not None)
     try:
         _compare(facts, crc)
         if ledger.output_identity and facts.tail and not facts.problems:
             facts.problems.append(f"{path} has {facts.tail:,} bytes more than when the last run"
                                   " ended: it was edited")  # fmt: skip
         if not facts.problems:
-            _read_lines(facts)
+            _read_rows(facts)
     except (OSError, SourceError) as error:
         facts.problems.append(str(getattr(error, "message", error)))
     return facts
@@ -75,32 +79,14 @@ def _crc(path: Path, length: int) -> int:
     return crc
 
 
-def _read_lines(facts: OutputFacts) -> None:
-    for line, _ in committed_lines(facts):
-        facts.lines += 1
-        if parsed(line) is None:
-            facts.first_bad = facts.first_bad or f"line {facts.lines:,}"
-            facts.bad_lines += 1
+def _read_rows(facts: OutputFacts) -> None:
+    for row in committed(facts):
+        facts.rows += 1
+        if row.result is None:
+            facts.first_bad = facts.first_bad or facts.rows
+            facts.bad_rows += 1
 
 
-def committed_lines(facts: OutputFacts) -> Iterator[tuple[bytes, int]]:
-    """The lines that count, without their ends, and the plain offset of each.
-
-    Reads no further than the committed end, behind which there may be half a line or half a frame.
-    Raises SourceError if there is less than was committed.
-    """
-    if not facts.plain:
-        return
-    rest, offset, left = b"", 0, facts.plain
-    with reading(facts.path) as stream:
-        while left:
-            piece = stream.read(min(left, PIECE_BYTES))
-            if not piece:
-                raise SourceError(f"{facts.path} ends {left:,} bytes too early")
-            left -= len(piece)
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                yield line, offset
-                offset += len(line) + 1
-    if rest:
-        yield rest, offset
+def committed(facts: OutputFacts) -> Iterator[Row]:
+    """The results that count. Raises SourceError if there is less than was committed."""
+    return results_in(facts.path, facts.format, facts.plain)
