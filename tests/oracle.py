@@ -6,7 +6,9 @@ pure function says each line of the source should have become.
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import shutil
 import sqlite3
@@ -99,6 +101,8 @@ def check(
     lines = lines_of(source)
     state = State.read(ledger_of(output))
     fates = {n: fate_of(n, line) for n, line in enumerate(lines)}
+    if is_csv(output):
+        fates = {n: as_text(fate) for n, fate in fates.items()}
     settled = {n for n in fates if state.holds(n)}
     verdict.settled = len(settled)
     if complete:
@@ -120,6 +124,25 @@ def check(
 
 def ledger_of(output: Path) -> Path:
     return output.with_name(output.name.split(".")[0] + ".ledger")
+
+
+def is_csv(output: Path) -> bool:
+    return ".csv" in output.suffixes
+
+
+def as_text(fate: Fate) -> Fate:
+    """What a CSV file can tell of results: text, and nothing of an empty cell."""
+    return fate if isinstance(fate, str) else [_cells(json.loads(line)) for line in fate]
+
+
+def _cells(result: dict[str, Any]) -> bytes:
+    return line_of({name: str(value) for name, value in result.items() if value != ""})
+
+
+def csv_lines(text: bytes) -> list[bytes]:
+    """The rows below the header, each as a line of JSON."""
+    rows = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True))
+    return [_cells(dict(zip(rows[0], row, strict=True))) for row in rows[1:]]
 
 
 def lines_of(source: Path | bytes) -> list[bytes]:
@@ -163,9 +186,13 @@ def _check_output(
         return
     if text and not text.endswith(b"\n"):
         verdict.torn.append(f"the last line is torn: {text[-60:]!r}")
-    found = text.splitlines(keepends=True)
+    try:
+        found = csv_lines(text) if is_csv(output) else text.splitlines(keepends=True)
+    except (csv.Error, ValueError) as error:
+        verdict.torn.append(f"the output is no CSV: {error}")
+        return
     _check_lines(verdict, found, fates, settled)
-    if ordered and b"".join(_expected(fates, settled)) != text:
+    if ordered and _expected(fates, settled) != found:
         verdict.strange.append("the results are not in the order of the input")
 
 

@@ -59,6 +59,28 @@ def completed(lab: Lab) -> Scenario:
     return Scenario(trial)
 
 
+def fresh_csv(lab: Lab) -> Scenario:
+    return Scenario(lab.trial(make_source(6, seed=6), "out.csv", **SLOWLY))
+
+
+def csv_in_order_and_compressed(lab: Lab) -> Scenario:
+    job = {**SLOWLY["job"], "order": "input", "sink_options": {"encoding": "utf-8-sig"}}
+    return Scenario(lab.trial(make_source(5, seed=6), "out.csv.gz", **{**SLOWLY, "job": job}))
+
+
+def edited_csv_output(lab: Lab) -> Scenario:
+    """By hand, a column was added, one result marked in it, one deleted and one broken."""
+    job = {**SLOWLY["job"], "rerun_key": "again"}
+    bad = b'{"id": "bad", "kind": "bad"}\n'
+    trial = lab.trial(make_plain(6) + bad, "out.csv", **{**SLOWLY, "job": job})
+    assert trial.run().problems == []
+    head, *rows = trial.output.read_bytes().splitlines()
+    rows = [b"%s,%s" % (row, b"yes" if n == 1 else b"") for n, row in enumerate(rows)]
+    lines = [head + b",again", *rows[:2], *rows[3:4], b'"' + rows[4], rows[5]]
+    trial.output.write_bytes(b"\n".join(lines) + b"\n")
+    return Scenario(trial, second_generation(of={1, 2, 4}), {"gen": 2}, counts=False)
+
+
 def edited_output(lab: Lab) -> Scenario:
     """By hand, one result was marked, one deleted and one broken."""
     trial = completed_plain(lab, {**SLOWLY["job"], "rerun_key": "again"})
@@ -106,6 +128,9 @@ SCENARIOS = {
     "a job that was killed": killed_before,
     "a job that was completed": completed,
     "a job whose output was edited": edited_output,
+    "a fresh job with CSV": fresh_csv,
+    "a job with CSV, in order, compressed": csv_in_order_and_compressed,
+    "a job whose CSV was edited": edited_csv_output,
     "a job that lost its ledger": lost_ledger,
     "a job that was killed and whose source was changed": changed_source,
     "a job that begins anew": restarted,

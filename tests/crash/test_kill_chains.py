@@ -16,7 +16,7 @@ KILLS = 27
 @pytest.mark.parametrize(
     ("sink", "order"),
     [("out.jsonl", "completion"), ("out.jsonl.gz", "input"), ("out.jsonl.zst", "completion"),
-     ("out.jsonl", "input")],
+     ("out.jsonl", "input"), ("out.csv", "completion"), ("out.csv.zst", "input")],
 )  # fmt: skip
 def test_a_job_that_is_killed_again_and_again_ends_as_if_it_had_not_been(lab, sink, order):
     chain = kill_again_and_again(lab, KILLS, seed=len(sink + order), sink=sink, order=order)

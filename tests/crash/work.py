@@ -30,7 +30,7 @@ def _line(n: int, draw: random.Random) -> bytes:
     if n > 1 and chance < 0.07:
         return b'{"kind": "plain"}\n'
     kind = "plain" if n < 2 else draw.choice(KINDS)
-    record = {"id": f"r{n:05d}", "kind": kind, "pad": "ü" * draw.randrange(40)}
+    record = {"id": f"r{n:05d}", "kind": kind, "pad": 'ü",\n' * draw.randrange(10)}
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
