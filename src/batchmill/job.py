@@ -43,6 +43,7 @@ class Job:
     order: str = "completion"
     engine: str = "auto"
     workers: int | None = None
+    worker_memory: int | None = None
     concurrency: int = 50
     batch_size: int | None = None
     batch_format: str = "list"

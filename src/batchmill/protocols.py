@@ -213,6 +213,10 @@ class Desk(Protocol):
         """The number of the attempt that is under way for this record, from 1."""
         ...
 
+    def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
+        """The same for those among many records that have been tried before."""
+        ...
+
 
 class Engine(Protocol):
     """Where the task runs. Entering it starts the task up, leaving it shuts it down."""

@@ -97,6 +97,10 @@ class RunDesk:
         trial = self.trials.of.get(seq)
         return trial.used + 1 if trial else 1
 
+    def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
+        tried = self.trials.of.keys() & seqs if self.trials.of else ()
+        return {seq: self.attempt(seq) for seq in tried}
+
     def alone(self, seq: int) -> bool:
         trial = self.trials.of.get(seq)
         return trial is not None and trial.deaths > 0

@@ -22,14 +22,21 @@ def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
     name = job.engine
     if name == "auto":
         name = "async" if task.is_async else "thread"
-    if name == "process":
-        raise ConfigError('run.engine = "process" is not there yet', hint='run.engine = "auto"')
     if name == "thread" and task.is_async:
         raise ConfigError('run.engine = "thread" is for plain functions, and the task is async',
                           hint='run.engine = "async"')  # fmt: skip
-    setting = Setting(
-        task=task, codec=codec, job=name_of(job), slots=job.concurrency, now=time.monotonic,
+    setting = setting_of(job, task, codec, job.concurrency)
+    if name == "process":
+        from .processes import process_engine
+
+        return process_engine(job, setting)
+    return LoopEngine(setting) if name == "async" else ThreadEngine(setting)
+
+
+def setting_of(job: Job, task: Task, codec: Codec, slots: int) -> Setting:
+    """What an engine is told of a job."""
+    return Setting(
+        task=task, codec=codec, job=name_of(job), slots=slots, now=time.monotonic,
         timeout_s=job.timeout_s, batch_size=job.batch_size or BATCH_SIZE,
         batch_format=job.batch_format,
     )  # fmt: skip
-    return LoopEngine(setting) if name == "async" else ThreadEngine(setting)

@@ -1,0 +1,160 @@
+"""What feeds one slot in a worker process, and takes in its outcomes? Portions from the driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from operator import length_hint
+from typing import Any
+
+from ..core.failures import failure_of
+from ..protocols import Codec
+from ..records import Failure
+from .base import Setting
+from .cells import Cells
+from .on_loop import LoopSlot
+from .wire import Done, Portion, Told, told
+
+PORTION_MOST_S = 0.1
+"""How long a portion may last. What is not begun by then goes back to the driver."""
+
+
+class Lane:
+    """Feed and desk of one slot. Works through one portion after the other, and answers each."""
+
+    paced = False
+
+    def __init__(self, number: int, cells: Cells, codec: Codec, now: Callable[[], float],
+                 send: Callable[[Done], None]) -> None:  # fmt: skip
+        self.number = number
+        self.cells = cells
+        self.piece: Iterator[tuple[int, Any]] = iter(())
+        self.until = 0.0
+        self.seqs: list[int] = []
+        self.rows: list[Any] = []
+        self.filtered: list[int] = []
+        self.latencies: list[float] = []
+        self._blank: list[int] = []
+        self._failed: list[tuple[int, Told]] = []
+        self._given_back: list[int] = []
+        self._whole: Told | None = None
+        self._called: list[int] = []
+        self._codec = codec
+        self._now = now
+        self._send = send
+        self._inbox: asyncio.Queue[Portion | None] = asyncio.Queue()
+        self._portion: Portion | None = None
+        self._began = 0.0
+
+    def put(self, portion: Portion | None) -> None:
+        """Hand over the next portion; None ends the lane."""
+        self._inbox.put_nowait(portion)
+
+    @property
+    def busy(self) -> bool:
+        return self._portion is not None
+
+    async def more(self) -> bool:
+        if self._portion and length_hint(self.piece) and self._now() < self.until:
+            return True
+        self._answer()
+        while portion := await self._inbox.get():
+            self._begin(portion)
+            if not self.cells.halted:
+                return True
+            self._answer()
+        return False
+
+    async def take(self, most: int) -> list[tuple[int, Any]]:
+        """The whole portion, which is one call."""
+        if self._portion:
+            self._answer()
+        return list(self.piece)[:most] if await self.more() else []
+
+    def _begin(self, portion: Portion) -> None:
+        columns = self._codec.columns
+        if columns is not None and columns.names is None:
+            columns.names = portion.columns
+        self._portion = portion
+        self._began = self._now()
+        self.until = self._began + PORTION_MOST_S
+        self.piece = zip(portion.seqs, portion.raws, strict=True)
+
+    def _answer(self) -> None:
+        """Tell the driver what has become of the portion, and begin anew."""
+        if self._portion is None:
+            return
+        self._portion = None
+        columns = self._codec.columns
+        self._send(Done(
+            self.number, self._now() - self._began, self.seqs, self.rows, self.filtered,
+            self._blank, self.latencies, self._failed,
+            [*self._given_back, *(seq for seq, _ in self.piece)], self._whole, self._called,
+            columns.names if columns else None,
+        ))  # fmt: skip
+        for each in (self.seqs, self.rows, self.filtered, self.latencies, self._blank,
+                     self._failed, self._given_back, self._called):  # fmt: skip
+            each.clear()
+        self._whole = None
+
+    def blank(self, seq: int) -> None:
+        self._blank.append(seq)
+
+    def failed(self, seq: int, _: Any, error: BaseException | Failure) -> None:
+        self._failed.append((seq, _told(error)))
+
+    def failed_together(
+        self, records: Sequence[tuple[int, Any]], error: BaseException | Failure
+    ) -> None:
+        self._whole = _told(error)
+        self._called = [seq for seq, _ in records]
+
+    def died(self, records: Sequence[tuple[int, Any]], error: BaseException) -> None:
+        """Nobody dies in here who could tell."""
+        raise NotImplementedError
+
+    def returned(self, seq: int, _: Any) -> None:
+        self._given_back.append(seq)
+
+    def alone(self, _: int) -> bool:
+        return False
+
+    def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
+        return {seq: self.attempt(seq) for seq in seqs}
+
+    def attempt(self, seq: int) -> int:
+        return self._portion.attempts.get(seq, 1) if self._portion else 1
+
+
+def _told(error: BaseException | Failure) -> Told:
+    return told(error if isinstance(error, Failure) else failure_of(error))
+
+
+class LaneSlot(LoopSlot):
+    """A slot that notes in shared memory what it calls."""
+
+    __slots__ = ("_busy", "_cells", "_lane", "_started")
+
+    def __init__(self, setting: Setting, desk: Any) -> None:
+        self._cells: Cells = desk.cells
+        self._lane: int = desk.number
+        super().__init__(setting, desk)
+
+    @property
+    def started(self) -> float:
+        return self._started
+
+    @started.setter
+    def started(self, at: float) -> None:
+        self._started = at
+        self._cells.note(self._lane, self.seq, at)
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self._busy = busy
+        if not busy:
+            self._cells.clear(self._lane)

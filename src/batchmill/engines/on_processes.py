@@ -1,0 +1,317 @@
+"""The process engine: every core busy, and no record can take the run down."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
+from ..protocols import Desk, Feed
+from ..records import Failure
+from .base import Setting
+from .gate import Gate
+from .process import Lost, Process
+from .slot import fail, give_back, unreadable
+from .wire import Done, Portion, Told, dumps
+from .work import Record
+from .worker import Orders
+
+PORTION_S = 0.05
+"""About how long a worker should work on a portion: handing one over takes some 0.3 ms."""
+MOST_RECORDS = 1 << 14
+"""Most records in a portion."""
+GROWTH = 4
+"""How much larger the next portion may be."""
+STUBBORN_S = 1.0
+"""How long past its time limit a coroutine may go on before its process is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """How many processes there are, and what each of them does."""
+
+    workers: int
+    lanes: int
+    """Portions that a worker holds at a time."""
+    orders: Orders
+    threads: int
+    """How many threads a numerical library in a worker should use."""
+
+
+class Worker:
+    """A place in the crew. The process that holds it is replaced when it dies."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.gate = Gate()
+        self.late: set[int] = set()
+        """Lanes whose call has passed the time limit, and for which the process was killed."""
+        self._crew = crew
+        self._starting = asyncio.Lock()
+        self.process: Process | None = None
+
+    async def ready(self) -> Process:
+        """The process, started if there is none or the last one has died."""
+        async with self._starting:
+            if self.process is None or not self.process.alive:
+                self.late.clear()
+                self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
+                await self.process.start()
+            return self.process
+
+    async def close(self) -> None:
+        if self.process is not None:
+            await self.process.close()
+
+
+@dataclass(slots=True)
+class Lane:
+    """A slot: one of the portions that a worker holds at a time."""
+
+    worker: Worker
+    number: int
+    size: int = 1
+    """How many records the next portion should have."""
+    answer: asyncio.Future[Done | Lost] | None = None
+
+
+class ProcessEngine:
+    """Worker processes that call portions of records, sized to PORTION_S of work.
+
+    A worker that dies or hangs is replaced. The call that it was making is told from shared
+    memory, and everything else that it held is called again at no charge.
+    """
+
+    name = "process"
+
+    def __init__(self, setting: Setting, crew: Crew, *, items_in: bool, objects_out: bool) -> None:
+        """`items_in`, `objects_out`: records and results are no bytes, and travel as pickles."""
+        self.slots = crew.workers * crew.lanes
+        self.together = setting.together
+        self.deaths = 0
+        self._setting = setting
+        self._crew = crew
+        self._items_in = items_in
+        self._objects_out = objects_out
+        self._workers: list[Worker] = []
+        self._lanes: deque[Lane] = deque()
+        self._busy: list[Lane] = []
+        self._first = asyncio.Lock()
+        """Held by one portion after the other while the columns of the output are not known."""
+        self._cancelled = False
+        self._drained = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            self._workers = [Worker(self._crew) for _ in range(self._crew.workers)]
+            for worker in self._workers:
+                stack.push_async_callback(worker.close)
+            await _all(worker.ready() for worker in self._workers)
+            self._lanes.extend(Lane(worker, number) for number in range(self._crew.lanes)
+                               for worker in self._workers)  # fmt: skip
+            yield
+
+    async def serve(self, feed: Feed, desk: Desk) -> None:
+        lane = self._lanes.popleft()
+        while not self._cancelled:
+            records = await feed.take(self._most(feed, lane))
+            if not records:
+                break
+            await self._call(lane, records, desk)
+
+    def _most(self, feed: Feed, lane: Lane) -> int:
+        if self.together > 1:
+            return self.together
+        return 1 if feed.paced else lane.size
+
+    async def _call(self, lane: Lane, records: list[Record], desk: Desk) -> None:
+        suspects = [each for each in records if desk.alone(each[0])] if self.deaths else []
+        if not suspects:
+            async with lane.worker.gate.together():
+                await self._round(lane, records, desk)
+            return
+        known = {seq for seq, _ in suspects}
+        rest = [each for each in records if each[0] not in known]
+        calls = [suspects] if self.together > 1 else [[each] for each in suspects]
+        for call in calls:
+            async with lane.worker.gate.alone():
+                await self._round(lane, call, desk)
+        give_back(desk, rest)
+
+    async def _round(self, lane: Lane, records: list[Record], desk: Desk) -> None:
+        """Have a worker call these records, and report what has become of them."""
+        columns = self._setting.codec.columns
+        if columns is None or columns.names is not None:
+            await self._hand_over(lane, records, desk)
+            return
+        async with self._first:
+            await self._hand_over(lane, records, desk)
+
+    async def _hand_over(self, lane: Lane, records: list[Record], desk: Desk) -> None:
+        sendable, raws = self._sendable(records, desk)
+        if not sendable or self._cancelled or self._drained:
+            give_back(desk, sendable)
+            return
+        try:
+            process = await lane.worker.ready()
+        except BaseException:
+            give_back(desk, sendable)
+            raise
+        lane.answer = process.call(self._portion(lane, sendable, raws, desk))
+        self._busy.append(lane)
+        try:
+            answer = await lane.answer
+        finally:
+            self._busy.remove(lane)
+        if isinstance(answer, Done):
+            self._report(lane, answer, sendable, desk)
+        else:
+            self._report_loss(lane, answer, sendable, desk)
+
+    def _sendable(self, records: list[Record], desk: Desk) -> tuple[list[Record], list[bytes]]:
+        """The records that can travel, and how they do; the others are reported."""
+        raws = [raw for _, raw in records]
+        if not self._items_in and set(map(type, raws)) == {bytes}:
+            return records, raws
+        sendable: list[Record] = []
+        raws.clear()
+        for seq, raw in records:
+            try:
+                raws.append(self._packed(raw))
+            except Exception as error:
+                unreadable(desk, self._setting.codec, seq, raw, error)
+            else:
+                sendable.append((seq, raw))
+        return sendable, raws
+
+    def _packed(self, raw: Any) -> bytes:
+        if not self._items_in:
+            if isinstance(raw, bytes):
+                return raw
+            raise TypeError("too large to be sent")
+        try:
+            return dumps(raw)
+        except Exception as error:
+            raise InvalidRecord(
+                f"the item cannot be sent to a worker process: {error}; hint: give plain values, "
+                "or run in threads"
+            ) from error
+
+    def _portion(self, lane: Lane, records: list[Record], raws: list[bytes], desk: Desk) -> Portion:
+        seqs = [seq for seq, _ in records]
+        columns = self._setting.codec.columns
+        return Portion(lane.number, seqs, raws, desk.attempts(seqs),
+                       columns.names if columns else None)  # fmt: skip
+
+    def _report(self, lane: Lane, done: Done, records: list[Record], desk: Desk) -> None:
+        """Report what has become of a portion."""
+        columns = self._setting.codec.columns
+        if columns is not None and columns.names is None:
+            columns.names = done.columns
+        desk.seqs.extend(done.seqs)
+        desk.rows.extend(map(pickle.loads, done.rows) if self._objects_out else done.rows)
+        desk.filtered.extend(done.filtered)
+        desk.latencies.extend(done.latencies)
+        for seq in done.blank:
+            desk.blank(seq)
+        if done.failed or done.whole or done.given_back:
+            _report_failures(done, dict(records), desk)
+        if self.together == 1:
+            lane.size = _next_size(lane.size, len(records) - len(done.given_back), done.lasted_s)
+
+    def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
+        """Report a portion whose worker has died: the call that it was making, and the rest."""
+        self.deaths += 1
+        victims = self._victims(lost.calling.get(lane.number), records)
+        known = {seq for seq, _ in victims}
+        give_back(desk, [each for each in records if each[0] not in known])
+        if not victims:
+            return
+        late = lane.worker.late
+        if lane.number in late:
+            desk.latencies.append(self._setting.timeout_s or 0.0)
+            fail(desk, victims, TimedOut(f"no answer within {self._setting.timeout_s:g} s; its "
+                                         "worker process was killed"))  # fmt: skip
+        elif late:
+            give_back(desk, victims)
+        else:
+            desk.died(victims, WorkerDied(f"the worker process that called it {lost.how}"))
+
+    def _victims(self, calling: tuple[int, float] | None, records: list[Record]) -> list[Record]:
+        """The records of the call that was being made."""
+        if calling is None:
+            return []
+        if self.together > 1:
+            return records
+        return [each for each in records if each[0] == calling[0]]
+
+    def expire(self, now: float) -> None:
+        limit_s = self._setting.timeout_s
+        if limit_s is not None and self._setting.task.is_async:
+            limit_s += STUBBORN_S
+        for worker in self._workers:
+            process = worker.process
+            if process is None:
+                continue
+            process.look()
+            for lane in range(self._crew.lanes if limit_s is not None else 0):
+                call = process.calling(lane)
+                if call is not None and limit_s is not None and now - call[1] > limit_s:
+                    worker.late.add(lane)
+            if worker.late and process.alive:
+                process.kill()
+
+    def drain(self) -> None:
+        self._drained = True
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.halt()
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self.drain()
+        for lane in self._busy:
+            if lane.answer is not None and not lane.answer.done():
+                lane.answer.set_result(Lost("was given up", {}))
+
+    def oldest(self) -> tuple[int, float] | None:
+        calls = [
+            call
+            for worker in self._workers
+            for lane in range(self._crew.lanes)
+            if worker.process is not None and (call := worker.process.calling(lane))
+        ]
+        return min(calls, key=lambda call: call[1], default=None)
+
+
+async def _all(starting: Iterable[Awaitable[Any]]) -> None:
+    await asyncio.gather(*starting)
+
+
+def _report_failures(done: Done, raws: dict[int, Any], desk: Desk) -> None:
+    for seq, told in done.failed:
+        desk.failed(seq, raws[seq], _error(told))
+    if done.whole is not None:
+        desk.failed_together([(seq, raws[seq]) for seq in done.called], _error(done.whole))
+    give_back(desk, [(seq, raws[seq]) for seq in done.given_back])
+
+
+def _error(told: Told) -> BaseException | Failure:
+    """What a worker has told; an exception where it is to stop the run."""
+    failure = Failure(*told)
+    if failure.lineage[0] == "builtins.KeyboardInterrupt":
+        return KeyboardInterrupt(failure.message)
+    if "batchmill.errors.BatchmillError" in failure.lineage:
+        return BatchmillError(failure.message)
+    return failure
+
+
+def _next_size(size: int, worked: int, lasted_s: float) -> int:
+    """How many records the next portion should have, when `worked` of this one took `lasted_s`."""
+    fits = worked * PORTION_S / max(lasted_s, 1e-6)
+    return max(1, min(size * GROWTH, MOST_RECORDS, int(fits)))

@@ -1,0 +1,87 @@
+"""How does a task reach worker processes, and what do they make of it?"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+
+import cloudpickle
+
+from ..engines.base import Setting
+from ..engines.cores import usable_cores
+from ..engines.on_processes import Crew, ProcessEngine
+from ..engines.wire import PickledCodec
+from ..engines.worker import Orders
+from ..errors import ConfigError
+from ..job import Job
+from ..options import Retry
+from ..tasks.loading import load_task
+from ..tasks.task import Task
+from .engines import setting_of
+from .files import codec_of, is_path
+
+PIPELINED = 2
+"""Portions that a worker holds at a time: one that it calls, one that waits."""
+
+
+def process_engine(job: Job, setting: Setting) -> ProcessEngine:
+    """The engine for `workers` processes. Coroutines share `concurrency` among them.
+
+    Raises ConfigError for a task that cannot be sent to another process.
+    """
+    cores = usable_cores()
+    workers = job.workers or cores
+    if setting.task.is_async:
+        lanes = -(-job.concurrency // workers)
+    else:
+        lanes = 1 if job.rate else PIPELINED
+    prepare = Prepare(_without_objects(job), _portable(setting.task), lanes)
+    orders = Orders(prepare=prepare, memory_limit=job.worker_memory)
+    crew = Crew(workers=workers, lanes=lanes, orders=orders, threads=max(1, cores // workers))
+    return ProcessEngine(setting, crew, items_in=prepare.items_in, objects_out=job.sink is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Makes in a worker what its engine is told; travels there as a pickle."""
+
+    job: Job
+    task: str | bytes
+    """How the task is spelled, or itself as a pickle."""
+    slots: int
+
+    @property
+    def items_in(self) -> bool:
+        """Whether records are objects and not bytes."""
+        return self.job.sink is None and not is_path(self.job.source)
+
+    def __call__(self) -> Setting:
+        job = self.job
+        task: Task = (
+            load_task(self.task, batch=job.batch_size is not None)
+            if isinstance(self.task, str)
+            else pickle.loads(self.task)  # noqa: S301 - from the driver
+        )
+        codec = PickledCodec(codec_of(job, task), items_in=self.items_in,
+                             objects_out=job.sink is None)  # fmt: skip
+        return setting_of(job, task, codec, self.slots)
+
+
+def _without_objects(job: Job) -> Job:
+    """The job without what a worker has no use for, and what may be unable to travel."""
+    source = job.source if is_path(job.source) else ()
+    return replace(job, source=source, task=None, retry=Retry(), name=job.name)
+
+
+def _portable(task: Task) -> str | bytes:
+    """How the task is spelled or, for what is defined in a script or a function, a pickle of it."""
+    if task.spec is not None:
+        return task.spec
+    try:
+        pickled: bytes = cloudpickle.dumps(task)
+    except Exception as error:
+        raise ConfigError(
+            f"the task {task.name} cannot be sent to worker processes: {error}",
+            hint="define it in a module of its own, and open in on_startup what it needs",
+        ) from error
+    return pickled
