@@ -71,7 +71,7 @@ class Line:
             if reason is None:
                 break
             at, items, callers = self._pop(limits.max_batch_size)
-            if True not in map(self._gone, callers):
+            if not any(map(self._gone, callers)):
                 self._ease()
                 return Batch(items, callers, reason, now - at)
             self._put_back(self._living((at, items, callers)))

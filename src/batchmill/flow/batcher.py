@@ -10,8 +10,10 @@ What is where, from the caller to the batch and back:
     batcher_entrance    who may come in
     core/batching       which items go out together, when, and why
     batcher_pump        starts batches, answers callers
+    batcher_lull        a free slot waits for callers who were just answered
     batcher_patient     max_queue_time="auto"
     batcher_alarm       one timer for many moments
+    batcher_task        a batch as a task
     batcher_call        where process_batch runs
     batcher_split       which item made a batch fail
     batcher_answers     each caller's own result or exception

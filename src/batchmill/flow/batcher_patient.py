@@ -27,6 +27,9 @@ class PatientPump(Pump):
         super()._open_tick(now)
         self._patience.arrived(now)
 
+    def _expect_calls(self, now: float) -> None:
+        """Nothing: it would look like an arrival."""
+
     def _hurry(self, now: float, *, freed: bool) -> Reason | None:
         if self.state is State.OPEN and now < self._patience.next_at():
             return None

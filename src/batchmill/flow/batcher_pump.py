@@ -15,9 +15,11 @@ from .batcher_alarm import Alarm
 from .batcher_answers import fail
 from .batcher_call import call_of, is_async
 from .batcher_deadlines import Deadlines
+from .batcher_lull import Lull
 from .batcher_running import INSIDE, RunningBatch
 from .batcher_split import Answering
 from .batcher_state import State
+from .batcher_task import begun, first_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +38,8 @@ class Pump:
     """Starts batches in free slots and answers their callers. Belongs to one event loop at a time.
 
     Decisions are made at three moments: at the end of a tick in which something was submitted, when
-    a batch ends, and when the oldest item is due. There is one timer, and a task for each batch.
+    a batch ends (or after a lull), and when the oldest item is due. There is one timer, and a task
+    for each batch.
     """
 
     def __init__(self, settings: Settings, context: Context) -> None:
@@ -61,9 +64,9 @@ class Pump:
         self._share = settings.dedupe is not None
         self._busy = 0
         self._sweep_at = -inf
-        self._freed = False
         self._tick: Handle | None = None
         self._alarm: Alarm
+        self._lull: Lull
         self._answering: Answering
         self._cancels = False
 
@@ -75,6 +78,7 @@ class Pump:
         self.thread = thread
         self.deadlines = Deadlines(loop)
         self._alarm = Alarm(loop, self.dispatch, self.context)
+        self._lull = Lull(loop, self._may_fill, partial(self.dispatch, freed=True), self.context)
         self._answering = Answering(
             call_of(function, settings.executor),
             self.tally,
@@ -91,6 +95,7 @@ class Pump:
             self._tick.cancel()
             self._tick = None
         self._alarm.cancel()
+        self._lull.cancel()
         self.deadlines.close()
         self.line.shut()
         self.line.clear()
@@ -99,7 +104,6 @@ class Pump:
         self.running.clear()
         self._busy = 0
         self._sweep_at = -inf
-        self._freed = False
         self.loop = None
         self.thread = -1
 
@@ -138,9 +142,8 @@ class Pump:
     def _end_tick(self) -> None:
         self._tick = None
         self.line.shut()
-        if self._busy < self._slots or len(self.nested):
-            freed, self._freed = self._freed, False
-            self.dispatch(freed=freed)
+        if len(self.nested) or (self._busy < self._slots and not self._lull.is_on):
+            self.dispatch()
 
     def dispatch(self, now: float = -inf, *, freed: bool = False) -> None:
         """Start every batch that is to start now. `freed`: all slots were busy until just now."""
@@ -197,16 +200,15 @@ class Pump:
             sharing = batch.callers if self._share else zip(batch.callers)
             running.know_callers(self.contexts, sharing)
         work = self._run(running, batch, now)
-        running.task = self.loop.create_task(work, name="batch", context=self.context.copy())
-        # A task that is cancelled before its first step never runs a line of `_run`.
-        running.task.add_done_callback(partial(self._lost, running))
+        running.task = begun(self.loop, work, self.context)
         if self._cancels:
             running.cancel_when_abandoned()
 
     async def _run(self, running: RunningBatch, batch: Batch, began_at: float) -> None:
-        INSIDE.set(running)
         answering = self._answering
         try:
+            await first_step()
+            INSIDE.set(running)
             try:
                 answering.settle(batch.callers, await answering.call(batch.items))
             except Exception as error:
@@ -228,28 +230,28 @@ class Pump:
         self.running.remove(running)
         freed = not running.nested and self._busy == self._slots
         self._busy -= not running.nested
-        if freed and self._is_worth_a_tick():
-            self._freed = True
-            if self._tick is None:
-                self._open_tick(now)
+        if freed and self._may_fill():
+            self._lull.begin(now, now - began_at)
         else:
             self.dispatch(now)
+            if freed and self._busy == self._slots:
+                self._expect_calls(now)
 
-    def _is_worth_a_tick(self) -> bool:
-        """Whether what waits, not being enough for a batch, should wait until the tick ends.
-
-        The callers who have just been answered may call again by then. They would otherwise go in
-        a second half-full batch, and both groups wait for each other from then on.
-        """
+    def _may_fill(self) -> bool:
+        """Whether what waits is not enough for a batch, and may become so: see batcher_lull."""
         waiting = len(self.line)
-        is_open = self.loop is not None and not self.loop.is_closed()
-        return is_open and self.state is State.OPEN and 0 < waiting < self._enough
+        if not 0 < waiting < self._enough or self.state is not State.OPEN:
+            return False
+        return self.loop is not None and not self.loop.is_closed()
 
-    def _lost(self, running: RunningBatch, _: object) -> None:
-        """A task that was cancelled before its first step never ran a line of `_run`."""
-        if running.live:
-            self.tally.failed += fail(running.callers, CancelledError("it had not begun"))
-            self._ended(running, self.loop.time() if self.loop else 0.0)
+    def _expect_calls(self, now: float) -> None:
+        """Let the tick last until those who have just been answered have had their turn.
+
+        They come in without opening it then. Nothing was to be decided: all slots are busy.
+        """
+        if self._tick is not None:
+            self._tick.cancel()
+        self._open_tick(now)
 
     def tell_if_quiet(self) -> None:
         """Let those go on who wait in `stop`, if there is nothing left to do."""
