@@ -8,7 +8,6 @@ from operator import length_hint
 from typing import Any
 
 from ..core.failures import failure_of
-from ..protocols import Codec
 from ..records import Failure
 from .base import Setting
 from .cells import Cells
@@ -24,8 +23,14 @@ class Lane:
 
     paced = False
 
-    def __init__(self, number: int, cells: Cells, codec: Codec, now: Callable[[], float],
-                 send: Callable[[Done], None]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        number: int,
+        cells: Cells,
+        setting: Setting,
+        send: Callable[[Done], None],
+        memory_limit: int | None,
+    ) -> None:
         self.number = number
         self.cells = cells
         self.piece: Iterator[tuple[int, Any]] = iter(())
@@ -39,8 +44,9 @@ class Lane:
         self._given_back: list[int] = []
         self._whole: Told | None = None
         self._called: list[int] = []
-        self._codec = codec
-        self._now = now
+        self._codec = setting.codec
+        self._now = setting.now
+        self._memory_limit = memory_limit
         self._send = send
         self._inbox: asyncio.Queue[Portion | None] = asyncio.Queue()
         self._portion: Portion | None = None
@@ -101,13 +107,20 @@ class Lane:
         self._blank.append(seq)
 
     def failed(self, seq: int, _: Any, error: BaseException | Failure) -> None:
-        self._failed.append((seq, _told(error)))
+        self._failed.append((seq, self._told(error)))
 
     def failed_together(
         self, records: Sequence[tuple[int, Any]], error: BaseException | Failure
     ) -> None:
-        self._whole = _told(error)
+        self._whole = self._told(error)
         self._called = [seq for seq, _ in records]
+
+    def _told(self, error: BaseException | Failure) -> Told:
+        failure = error if isinstance(error, Failure) else failure_of(error)
+        if isinstance(error, MemoryError) and self._memory_limit:
+            much = f"the call needs more memory than run.worker_memory = {self._memory_limit} bytes"
+            failure = failure._replace(message=f"{much} {failure.message}".strip())
+        return told(failure)
 
     def died(self, records: Sequence[tuple[int, Any]], error: BaseException) -> None:
         """Nobody dies in here who could tell."""
@@ -124,10 +137,6 @@ class Lane:
 
     def attempt(self, seq: int) -> int:
         return self._portion.attempts.get(seq, 1) if self._portion else 1
-
-
-def _told(error: BaseException | Failure) -> Told:
-    return told(error if isinstance(error, Failure) else failure_of(error))
 
 
 class LaneSlot(LoopSlot):

@@ -183,7 +183,8 @@ class Process:
         hook = "on_shutdown" if self._ready.done() else "on_startup, or the task's module,"
         self._refuse(TaskHookFailed(f"a worker process {how} in its {hook.split(',')[0]}",
                                     hint=f"{hook} ends the process"))  # fmt: skip
-        self._writer.abort()
+        if not self._writer.is_closing():
+            self._writer.abort()
         self._reader.close()
         self._cells.close()
         os.close(self._lifeline)

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -27,6 +28,9 @@ from .wire import Close, Ended, Ready, Refused, frame, read_blob, to_worker
 READ_BYTES = 1 << 20
 EXPIRE_EVERY_S = 0.05
 _PR_SET_PDEATHSIG = 1
+_MEMORY = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+"""What is limited: memory that can be written to, where the system knows the difference; a mapped
+file or a library is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ def main() -> NoReturn:
         asyncio.run(worker.run(body))
     except BatchmillError as error:
         worker.send(Refused(type(error).__name__, error.message, error.hint))
+    except Exception as error:
+        traceback.print_exc()
+        worker.send(Refused("TaskHookFailed", f"a worker failed: {type(error).__name__}: {error}",
+                            "the traceback stands above"))  # fmt: skip
     sys.stdout.flush()
     os._exit(0)
 
@@ -76,6 +84,16 @@ def _leave_it_to_the_driver(*_: object) -> None:
     pass
 
 
+def _orders(body: bytes) -> Orders:
+    # The import path comes first: what is pickled next to it may be found only there.
+    path, rest = pickle.loads(body)  # noqa: S301 - from the driver's own pipe
+    sys.path[:] = path
+    orders: Orders = pickle.loads(rest)  # noqa: S301
+    if orders.memory_limit:
+        resource.setrlimit(_MEMORY, (orders.memory_limit, orders.memory_limit))
+    return orders
+
+
 class _Worker:
     """The lanes of this process, and its two ends of the driver's pipes."""
 
@@ -95,11 +113,14 @@ class _Worker:
                 sent += os.write(self._outcomes, data[sent:])
 
     async def run(self, body: bytes) -> None:
-        setting = self._set_up(body)
+        orders = _orders(body)
+        setting = orders.prepare()
         self._engine = LoopEngine(setting, LaneSlot)
         cells = Cells(self._cells_fd, setting.slots)
-        self._lanes = [Lane(n, cells, setting.codec, setting.now, self.send)
-                       for n in range(setting.slots)]  # fmt: skip
+        self._lanes = [
+            Lane(number, cells, setting, self.send, orders.memory_limit)
+            for number in range(setting.slots)
+        ]
         loop = asyncio.get_running_loop()
         os.set_blocking(self._commands, False)
         async with self._engine.open():
@@ -112,16 +133,6 @@ class _Worker:
             expiring.cancel()
             loop.remove_reader(self._commands)
         self.send(Ended())
-
-    def _set_up(self, body: bytes) -> Setting:
-        # The import path comes first: what is pickled next to it may be found only there.
-        path, rest = pickle.loads(body)  # noqa: S301 - from the driver's own pipe
-        sys.path[:] = path
-        orders: Orders = pickle.loads(rest)  # noqa: S301
-        if orders.memory_limit:
-            limit = orders.memory_limit
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        return orders.prepare()
 
     def _read(self) -> None:
         try:
