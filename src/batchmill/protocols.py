@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from .events import Event
-from .records import Block, Columns, Commit, Counts, Failure, Mark, Region, Requeued
+from .records import Block, Columns, Commit, Counts, Failure, Mark, Region, Requeued, Taken
 
 
 class Source(Protocol):
@@ -161,7 +161,7 @@ class Feed(Protocol):
         """
         ...
 
-    async def take(self, most: int) -> list[tuple[int, Any]]:
+    async def take(self, most: int) -> Taken:
         """Wait for a record, then take up to `most` that may be called now; none at the end.
 
         Where a call takes several records, these are the records of one call.

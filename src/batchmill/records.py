@@ -36,6 +36,16 @@ class Block:
     end: Mark
 
 
+class Taken(NamedTuple):
+    """Records that one slot took from the feed: their seqs, and what is raw of them, in step."""
+
+    seqs: list[int]
+    raws: list[Any]
+
+    def pairs(self) -> list[tuple[int, Any]]:
+        return list(zip(self.seqs, self.raws, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Oversized:
     """What stands in a block for a record above `max_record_bytes`: its length and beginning."""

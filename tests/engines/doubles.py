@@ -9,6 +9,7 @@ from typing import Any
 
 from batchmill.engines.base import Setting
 from batchmill.formats.codec import item_codec
+from batchmill.records import Taken
 from batchmill.tasks.loading import load_task
 
 
@@ -28,8 +29,9 @@ class PiecesFeed:
             self.piece = iter(self._pieces.pop(0))
         return True
 
-    async def take(self, most: int) -> list[tuple[int, Any]]:
-        return list(islice(self.piece, most)) if await self.more() else []
+    async def take(self, most: int) -> Taken:
+        taken = list(islice(self.piece, most)) if await self.more() else []
+        return Taken([seq for seq, _ in taken], [raw for _, raw in taken])
 
 
 class NotingDesk:

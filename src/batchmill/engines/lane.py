@@ -8,7 +8,7 @@ from operator import length_hint
 from typing import Any
 
 from ..core.failures import failure_of
-from ..records import Failure
+from ..records import Failure, Taken
 from .base import Setting
 from .cells import Cells
 from .on_loop import LoopSlot
@@ -71,11 +71,13 @@ class Lane:
             self._answer()
         return False
 
-    async def take(self, most: int) -> list[tuple[int, Any]]:
+    async def take(self, _: int) -> Taken:
         """The whole portion, which is one call."""
-        if self._portion:
-            self._answer()
-        return list(self.piece)[:most] if await self.more() else []
+        self._answer()
+        if not await self.more() or self._portion is None:
+            return Taken([], [])
+        self.piece = iter(())
+        return Taken(self._portion.seqs, self._portion.raws)
 
     def _begin(self, portion: Portion) -> None:
         columns = self._codec.columns

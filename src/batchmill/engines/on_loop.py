@@ -150,8 +150,8 @@ class LoopEngine:
         batches, context, now = self._batches, self._context, self._now
         assert batches is not None
         here.set(slot)
-        while records := await feed.take(self.together):
-            work = Work(records)
+        while (taken := await feed.take(self.together)).seqs:
+            work = Work(taken.pairs())
             batch = batches.read(work)
             if not batch:
                 work.report(desk)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
 from ..protocols import Desk, Feed
-from ..records import Failure
+from ..records import Failure, Taken
 from .base import Setting
 from .gate import Gate
 from .process import Lost, Process
@@ -119,75 +119,77 @@ class ProcessEngine:
     async def serve(self, feed: Feed, desk: Desk) -> None:
         lane = self._lanes.popleft()
         while not self._cancelled:
-            records = await feed.take(self._most(feed, lane))
-            if not records:
+            taken = await feed.take(self._most(feed, lane))
+            if not taken.seqs:
                 break
-            await self._call(lane, records, desk)
+            await self._call(lane, taken, desk)
 
     def _most(self, feed: Feed, lane: Lane) -> int:
         if self.together > 1:
             return self.together
         return 1 if feed.paced else lane.size
 
-    async def _call(self, lane: Lane, records: list[Record], desk: Desk) -> None:
-        suspects = [each for each in records if desk.alone(each[0])] if self.deaths else []
+    async def _call(self, lane: Lane, taken: Taken, desk: Desk) -> None:
+        suspects = set(filter(desk.alone, taken.seqs)) if self.deaths else None
         if not suspects:
             async with lane.worker.gate.together():
-                await self._round(lane, records, desk)
+                await self._round(lane, taken, desk)
             return
-        known = {seq for seq, _ in suspects}
-        rest = [each for each in records if each[0] not in known]
-        calls = [suspects] if self.together > 1 else [[each] for each in suspects]
-        for call in calls:
+        pairs = taken.pairs()
+        alone = [each for each in pairs if each[0] in suspects]
+        for call in [alone] if self.together > 1 else [[each] for each in alone]:
             async with lane.worker.gate.alone():
-                await self._round(lane, call, desk)
-        give_back(desk, rest)
+                await self._round(lane, _taken(call), desk)
+        give_back(desk, [each for each in pairs if each[0] not in suspects])
 
-    async def _round(self, lane: Lane, records: list[Record], desk: Desk) -> None:
+    async def _round(self, lane: Lane, taken: Taken, desk: Desk) -> None:
         """Have a worker call these records, and report what has become of them."""
         columns = self._setting.codec.columns
         if columns is None or columns.names is not None:
-            await self._hand_over(lane, records, desk)
+            await self._hand_over(lane, taken, desk)
             return
         async with self._first:
-            await self._hand_over(lane, records, desk)
+            await self._hand_over(lane, taken, desk)
 
-    async def _hand_over(self, lane: Lane, records: list[Record], desk: Desk) -> None:
-        sendable, raws = self._sendable(records, desk)
-        if not sendable or self._cancelled or self._drained:
-            give_back(desk, sendable)
+    async def _hand_over(self, lane: Lane, taken: Taken, desk: Desk) -> None:
+        taken, packed = self._sendable(taken, desk)
+        if not taken.seqs or self._cancelled or self._drained:
+            give_back(desk, taken.pairs())
             return
         try:
             process = await lane.worker.ready()
         except BaseException:
-            give_back(desk, sendable)
+            give_back(desk, taken.pairs())
             raise
-        lane.answer = process.call(self._portion(lane, sendable, raws, desk))
+        columns = self._setting.codec.columns
+        lane.answer = process.call(Portion(
+            lane.number, taken.seqs, packed, desk.attempts(taken.seqs),
+            columns.names if columns else None,
+        ))  # fmt: skip
         self._busy.append(lane)
         try:
             answer = await lane.answer
         finally:
             self._busy.remove(lane)
         if isinstance(answer, Done):
-            self._report(lane, answer, sendable, desk)
+            self._report(lane, answer, taken, desk)
         else:
-            self._report_loss(lane, answer, sendable, desk)
+            self._report_loss(lane, answer, taken.pairs(), desk)
 
-    def _sendable(self, records: list[Record], desk: Desk) -> tuple[list[Record], list[bytes]]:
+    def _sendable(self, taken: Taken, desk: Desk) -> tuple[Taken, list[bytes]]:
         """The records that can travel, and how they do; the others are reported."""
-        raws = [raw for _, raw in records]
-        if not self._items_in and set(map(type, raws)) == {bytes}:
-            return records, raws
-        sendable: list[Record] = []
-        raws.clear()
-        for seq, raw in records:
+        if not self._items_in and set(map(type, taken.raws)) == {bytes}:
+            return taken, taken.raws
+        sendable, packed = Taken([], []), []
+        for seq, raw in taken.pairs():
             try:
-                raws.append(self._packed(raw))
+                packed.append(self._packed(raw))
             except Exception as error:
                 unreadable(desk, self._setting.codec, seq, raw, error)
             else:
-                sendable.append((seq, raw))
-        return sendable, raws
+                sendable.seqs.append(seq)
+                sendable.raws.append(raw)
+        return sendable, packed
 
     def _packed(self, raw: Any) -> bytes:
         if not self._items_in:
@@ -202,13 +204,7 @@ class ProcessEngine:
                 "or run in threads"
             ) from error
 
-    def _portion(self, lane: Lane, records: list[Record], raws: list[bytes], desk: Desk) -> Portion:
-        seqs = [seq for seq, _ in records]
-        columns = self._setting.codec.columns
-        return Portion(lane.number, seqs, raws, desk.attempts(seqs),
-                       columns.names if columns else None)  # fmt: skip
-
-    def _report(self, lane: Lane, done: Done, records: list[Record], desk: Desk) -> None:
+    def _report(self, lane: Lane, done: Done, taken: Taken, desk: Desk) -> None:
         """Report what has become of a portion."""
         columns = self._setting.codec.columns
         if columns is not None and columns.names is None:
@@ -220,9 +216,9 @@ class ProcessEngine:
         for seq in done.blank:
             desk.blank(seq)
         if done.failed or done.whole or done.given_back:
-            _report_failures(done, dict(records), desk)
+            _report_failures(done, dict(taken.pairs()), desk)
         if self.together == 1:
-            lane.size = _next_size(lane.size, len(records) - len(done.given_back), done.lasted_s)
+            lane.size = _next_size(lane.size, len(taken.seqs) - len(done.given_back), done.lasted_s)
 
     def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
         """Report a portion whose worker has died: the call that it was making, and the rest."""
@@ -291,6 +287,10 @@ class ProcessEngine:
 
 async def _all(starting: Iterable[Awaitable[Any]]) -> None:
     await asyncio.gather(*starting)
+
+
+def _taken(records: list[Record]) -> Taken:
+    return Taken([seq for seq, _ in records], [raw for _, raw in records])
 
 
 def _report_failures(done: Done, raws: dict[int, Any], desk: Desk) -> None:

@@ -73,10 +73,10 @@ class ThreadEngine:
         slot = self._new_slot(desk, self.together)
         try:
             while not self._cancelled:
-                records = await feed.take(1 if feed.paced and self.together == 1 else slot.size)
-                if not records:
+                taken = await feed.take(1 if feed.paced and self.together == 1 else slot.size)
+                if not taken.seqs:
                     break
-                handed = Handed(records, done=_future())
+                handed = Handed(taken.pairs(), done=_future())
                 began = self._now()
                 await self._hand_over(slot, handed, desk)
                 if handed.given_up:

@@ -9,6 +9,7 @@ from operator import length_hint
 from typing import Any
 
 from ..core.batching import Limits, Reason, why_now
+from ..records import Taken
 from .commit import Committer
 from .desk import RunDesk
 from .pending import Given, Pending
@@ -77,18 +78,35 @@ class RunFeed:
             if not self._ended:
                 self.idle -= 1
 
-    async def take(self, most: int) -> list[tuple[int, Any]]:
+    async def take(self, most: int) -> Taken:
+        taken = Taken([], [])
         if not await self.more():
-            return []
+            return taken
         limits = Limits(max_batch_size=most)
         began = self.pending.read_to.offset
-        taken = list(islice(self.piece, most))
+        self._move(taken, most)
         while True:
             hurry: Reason | None = None if self._can_grow(began) else "idle"
-            if why_now(limits, len(taken), 0.0, due=False, hurry=hurry):
+            if why_now(limits, len(taken.seqs), 0.0, due=False, hurry=hurry):
                 return taken
-            self._give(self.pending.fresh(min(PIECE_MOST, most - len(taken))))
-            taken += self.piece
+            self._give(self.pending.fresh(min(PIECE_MOST, most - len(taken.seqs))))
+            self._move(taken, most)
+
+    def _move(self, taken: Taken, most: int) -> None:
+        """Move records from the piece to what a slot has taken, until that has `most`."""
+        count = most - len(taken.seqs)
+        first = self._given.seq
+        if first is None:
+            for seq, raw in islice(self.piece, count):
+                taken.seqs.append(seq)
+                taken.raws.append(raw)
+            return
+        # Like a walk through `piece`, without a pair for every record.
+        seq = first + len(self._given.records) - length_hint(self._items)
+        raws = list(islice(self._items, count))
+        taken.seqs.extend(range(seq, seq + len(raws)))
+        taken.raws.extend(raws)
+        self.piece = enumerate(self._items, seq + len(raws))
 
     def _can_grow(self, began: int) -> bool:
         """Whether more of the source may be added to the piece that has just been given out.
