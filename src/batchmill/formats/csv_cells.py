@@ -17,7 +17,7 @@ from .encode import encode_value
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a cell begins that a spreadsheet may take for a formula (OWASP, CSV Injection)."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Cells:
@@ -35,7 +35,10 @@ class Cells:
         self._doubled = shape.quotechar * 2
 
     def header(self, names: Sequence[str]) -> bytes:
-        """The row of the columns' names."""
+        """The row of the columns' names. Raises UnencodableResult."""
+        spelled = [guarded(name) for name in names] if self._shape.guard_formulas else names
+        if len(set(spelled)) < len(names):
+            raise UnencodableResult("two columns have the same name once formulas are guarded")
         return self.line(names, names)
 
     def line(self, names: Sequence[str], values: Sequence[Any]) -> bytes:
@@ -117,7 +120,10 @@ def _text_of(value: Any, place: str) -> tuple[str, bool]:
 
 
 def _json_of(value: Any, place: str) -> tuple[str, bool]:
-    line = encode_value(value, place)[:-1]
+    try:
+        line = encode_value(value, place)[:-1]
+    except UnencodableResult as error:
+        raise UnencodableResult(str(error).replace("JSON cannot", "CSV cannot")) from None
     if line.startswith(b'"'):
         return str(orjson.loads(line)), False
     return line.decode(), isinstance(value, int | float)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence, Set
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from ..errors import UnencodableResult
+from ..errors import ConfigError, UnencodableResult
 from ..records import Columns
 from .csv_cells import Cells
 from .csv_shape import CsvShape
@@ -45,6 +45,7 @@ class CsvWriter:
         self.columns: Columns | None = self._columns
         self._shape = shape
         self._cells = Cells(shape)
+        _check_names(self._cells, shape.fieldnames)
         self._glue = shape.delimiter.join
         self._layout = Layout()
         self._careful = shape.guard_formulas or shape.quoting == "nonnumeric"
@@ -123,6 +124,14 @@ class CsvWriter:
         layout = self._layout
         assert layout.names is not None
         return self._cells.line(layout.names, _values(row, layout))
+
+
+def _check_names(cells: Cells, names: Sequence[str] | None) -> None:
+    """Raises ConfigError for columns that no header could name."""
+    try:
+        cells.header(names or ())
+    except UnencodableResult as error:
+        raise ConfigError(f"sink.fieldnames cannot be written: {error}") from None
 
 
 def _layout_of(names: tuple[str, ...]) -> Layout:
