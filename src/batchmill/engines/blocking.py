@@ -24,7 +24,7 @@ class Blocking:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
 
     def do(self, work: Work, slot: Slot) -> None:
-        """Call all records of `work`, unless it is halted before."""
+        """Call the records of `work`, until it is halted or late. The first is always called."""
         if self._batches:
             self._together(work, slot, self._batches)
         else:
@@ -33,11 +33,10 @@ class Blocking:
     def _one_by_one(self, work: Work, slot: Slot) -> None:
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
         call, context = self._call, self.context
+        started = now()
         for seq, raw in work.records:
-            if work.halted:
-                return
             slot.seq, slot.raw = seq, raw
-            slot.started = started = now()
+            slot.started = started
             try:
                 record = decode(raw)
             except Exception as error:
@@ -54,11 +53,13 @@ class Blocking:
                 else:
                     work.rows.append(row)
                     work.seqs.append(seq)
-            work.latencies.append(now() - started)
+            ended = now()
+            work.latencies.append(ended - started)
+            if work.halted or ended > work.until:
+                return
+            started = ended
 
     def _together(self, work: Work, slot: Slot, batches: Batches) -> None:
-        if work.halted:
-            return
         batch = batches.read(work)
         if not batch:
             return

@@ -8,7 +8,7 @@ import tempfile
 
 _CELL = 2
 """Words of eight bytes that a lane has: seq, and when its call began."""
-_NOBODY = -1
+NOBODY = -1
 
 
 class Cells:
@@ -31,21 +31,22 @@ class Cells:
             cells.clear(lane)
         return cells
 
-    def note(self, lane: int, seq: int, started: float) -> None:
-        """A call has begun."""
-        at = (lane + 1) * _CELL
-        self._times[at + 1] = started
-        self._words[at] = seq
+    def of(self, lane: int) -> tuple[memoryview[int], memoryview[float], int]:
+        """The words, the same memory as times, and where a lane's are: its seq, then its time.
+
+        The time is to be written first: a seq is then never seen with the time of another.
+        """
+        return self._words, self._times, (lane + 1) * _CELL
 
     def clear(self, lane: int) -> None:
         """No call is being made."""
-        self._words[(lane + 1) * _CELL] = _NOBODY
+        self._words[(lane + 1) * _CELL] = NOBODY
 
     def calling(self, lane: int) -> tuple[int, float] | None:
         """Seq and start of the call, if there is one."""
         at = (lane + 1) * _CELL
         seq = self._words[at]
-        return None if seq == _NOBODY else (seq, self._times[at + 1])
+        return None if seq == NOBODY else (seq, self._times[at + 1])
 
     @property
     def halted(self) -> bool:

@@ -11,7 +11,6 @@ from ..core.failures import failure_of
 from ..records import Failure, Taken
 from .base import Setting
 from .cells import Cells
-from .on_loop import LoopSlot
 from .wire import Done, Portion, Told, told
 
 PORTION_MOST_S = 0.1
@@ -139,33 +138,3 @@ class Lane:
 
     def attempt(self, seq: int) -> int:
         return self._portion.attempts.get(seq, 1) if self._portion else 1
-
-
-class LaneSlot(LoopSlot):
-    """A slot that notes in shared memory what it calls."""
-
-    __slots__ = ("_busy", "_cells", "_lane", "_started")
-
-    def __init__(self, setting: Setting, desk: Any) -> None:
-        self._cells: Cells = desk.cells
-        self._lane: int = desk.number
-        super().__init__(setting, desk)
-
-    @property
-    def started(self) -> float:
-        return self._started
-
-    @started.setter
-    def started(self, at: float) -> None:
-        self._started = at
-        self._cells.note(self._lane, self.seq, at)
-
-    @property
-    def busy(self) -> bool:
-        return self._busy
-
-    @busy.setter
-    def busy(self, busy: bool) -> None:
-        self._busy = busy
-        if not busy:
-            self._cells.clear(self._lane)

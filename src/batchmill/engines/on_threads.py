@@ -141,7 +141,8 @@ class ThreadEngine:
         """What a thread does."""
         here.set(slot)
         while (handed := slot.inbox.get()) is not None:
-            self._blocking.do(handed, slot)
+            if not handed.halted:
+                self._blocking.do(handed, slot)
             if handed.given_up:
                 return
             loop.call_soon_threadsafe(_set_done, handed.done)

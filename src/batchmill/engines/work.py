@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ class Work:
     Whoever calls them only appends; the driver reads when the work is done, or given up.
     """
 
-    records: Sequence[Record]
+    records: Iterable[Record]
     seqs: list[int] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
     filtered: list[int] = field(default_factory=list)
@@ -31,7 +32,9 @@ class Work:
     whole: BaseException | None = None
     """Why that call failed as a whole."""
     halted: bool = False
-    """Whether no other call is to be begun."""
+    """Whether no other call is to be begun,"""
+    until: float = math.inf
+    """or from when on."""
 
     def so_far(self) -> Work:
         """What is certain by now, while somebody may still append. Seqs are appended last."""

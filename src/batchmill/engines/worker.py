@@ -21,7 +21,8 @@ import msgspec
 from ..errors import BatchmillError
 from .base import Setting
 from .cells import Cells
-from .lane import Lane, LaneSlot
+from .in_turn import InTurn, LaneSlot
+from .lane import Lane
 from .on_loop import LoopEngine
 from .wire import Close, Ended, Ready, Refused, frame, read_blob, to_worker
 
@@ -103,7 +104,7 @@ class _Worker:
         self._cells_fd = cells
         self._lanes: list[Lane] = []
         self._frames = to_worker()
-        self._engine: LoopEngine
+        self._engine: LoopEngine | InTurn
 
     def send(self, message: msgspec.Struct) -> None:
         """Blocks until the driver has room for it, which it always makes soon."""
@@ -115,7 +116,8 @@ class _Worker:
     async def run(self, body: bytes) -> None:
         orders = _orders(body)
         setting = orders.prepare()
-        self._engine = LoopEngine(setting, LaneSlot)
+        is_async = setting.task.is_async
+        self._engine = LoopEngine(setting, LaneSlot) if is_async else InTurn(setting)
         cells = Cells(self._cells_fd, setting.slots)
         self._lanes = [
             Lane(number, cells, setting, self.send, orders.memory_limit)

@@ -1,0 +1,76 @@
+"""How does a worker process call, and note for its driver what it calls?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..calling import here
+from ..tasks.context import running
+from .base import Setting
+from .blocking import Blocking
+from .cells import NOBODY, Cells
+from .lane import Lane
+from .on_loop import LoopSlot
+from .work import Work
+
+
+class LaneSlot(LoopSlot):
+    """A slot that notes in shared memory what it calls."""
+
+    __slots__ = ("_at", "_busy", "_cells", "_started", "_times", "_words")
+
+    def __init__(self, setting: Setting, desk: Any) -> None:
+        cells: Cells = desk.cells
+        self._words, self._times, self._at = cells.of(desk.number)
+        super().__init__(setting, desk)
+
+    @property
+    def started(self) -> float:
+        return self._started
+
+    @started.setter
+    def started(self, at: float) -> None:
+        # Like Cells.note, without its call for every record.
+        self._started = self._times[self._at + 1] = at
+        self._words[self._at] = self.seq
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self._busy = busy
+        if not busy:
+            self._words[self._at] = NOBODY
+
+
+class InTurn:
+    """An engine for plain functions, whose slots do not overlap: a call blocks the process."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._blocking = Blocking(setting)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with running(self._setting.task, self._setting.slots) as self._blocking.context:
+            yield
+
+    async def serve(self, lane: Lane, _: Lane) -> None:
+        """Be one slot: portion after portion, each until it is late."""
+        slot = LaneSlot(self._setting, lane)
+        here.set(slot)
+        while await lane.more():
+            work = Work(lane.piece, until=lane.until)
+            self._blocking.do(work, slot)
+            slot.busy = False
+            work.report(lane)
+
+    def cancel(self) -> None:
+        """Nothing is being called while anybody could ask for this."""
+
+    def expire(self, now: float) -> None:
+        """Neither is it then."""
