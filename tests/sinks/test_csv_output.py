@@ -15,7 +15,7 @@ from batchmill.ledger.ledger import SqliteLedger
 from batchmill.ledger.rerun import mark_reruns
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
-from small_jobs import KEY_OF, source_of, write
+from small_jobs import KEY_OF, source_of, tamper, write
 
 
 def echo(record):
@@ -304,6 +304,17 @@ def test_verify_finds_a_changed_and_a_broken_row(tmp_path):
     path.write_bytes(text(tmp_path).replace("é".encode(), b"ee", 1))
 
     assert any("edited or damaged" in text for text in differences(tmp_path))
+
+
+@pytest.mark.parametrize("less", [1, 8, 20])
+def test_verify_finds_a_committed_end_that_is_no_end_of_a_row(tmp_path, less):
+    people(tmp_path, 3)
+    paths = JobPaths.of(tmp_path / "out.csv")
+    run(job(tmp_path))
+
+    tamper(paths.ledger, f"UPDATE job SET output_plain = output_plain - {less}")
+
+    assert differences(tmp_path) != []
 
 
 def test_verify_counts_rows_and_neither_lines_nor_the_header(tmp_path):

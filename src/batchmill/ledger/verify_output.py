@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..formats.rows import Row, RowFormat
-from .output import PIECE_BYTES, format_of, results_in
+from .output import PIECE_BYTES, format_of, results_in, rows_in
 from .reading import LedgerState
 from .rewrite import copy_of
 
@@ -80,11 +80,17 @@ def _crc(path: Path, length: int) -> int:
 
 
 def _read_rows(facts: OutputFacts) -> None:
-    for row in committed(facts):
+    end = 0
+    for row in rows_in(facts.path, facts.format, facts.plain):
+        end = row.offset + len(row.raw) + 1
+        if row.is_head:
+            continue
         facts.rows += 1
         if row.result is None:
             facts.first_bad = facts.first_bad or facts.rows
             facts.bad_rows += 1
+    if end != facts.plain:
+        facts.problems.append(f"{facts.path} was committed up to a place that is no row's end")
 
 
 def committed(facts: OutputFacts) -> Iterator[Row]:
