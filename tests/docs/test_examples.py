@@ -23,7 +23,12 @@ import pytest
 from batchmill.config.schema import SCHEMA
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/guides/getting-started.md", "docs/guides/python-api.md"]
+PAGES = [
+    "README.md",
+    "docs/guides/atomic-write.md",
+    "docs/guides/getting-started.md",
+    "docs/guides/python-api.md",
+]
 
 _BLOCK = re.compile(r"^<!-- (?P<what>file|run)(?P<more>:[^>]*)? -->\n```\w*\n(?P<text>.*?)^```$",
                     re.MULTILINE | re.DOTALL)  # fmt: skip

@@ -11,6 +11,9 @@ from typing import IO
 
 from .durable import sync_folder
 
+NAME_CHARS = 48
+"""So much of the file's name is in that of the temporary one, which may not become too long."""
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
@@ -19,10 +22,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The bytes go to a temporary file in the same folder; at the end of the block it is synced and
     renamed over `path`, and the folder is synced. If the block raises, nothing is to be seen: the
     temporary file is gone and an older `path` is as it was. The new file keeps an older one's
-    permissions. Raises OSError where the disk does.
+    permissions; where `path` is a link, the link is replaced and not what it points to. Raises
+    OSError where the disk does.
     """
     target = Path(path).absolute()
-    fd, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    prefix = f".{target.name[:NAME_CHARS]}."
+    fd, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
     try:
         with os.fdopen(fd, "wb") as file:
             yield file
