@@ -50,6 +50,8 @@ class CsvWriter:
         self._layout = Layout()
         self._careful = shape.guard_formulas or shape.quoting == "nonnumeric"
         self._bare = shape.quoting == "minimal"
+        self._mixed = False
+        """Whether a result was found whose cells are not all text: others are likely."""
         # Ends of lines are quoted of either kind, whichever is written.
         quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if self._bare else csv.QUOTE_ALL
         self._write: Callable[[Sequence[str]], str] = csv.writer(
@@ -74,26 +76,32 @@ class CsvWriter:
         shape = self._shape
         try:
             values = pick(result)
+            if self._mixed:
+                values = [v if type(v) is str else _TEXTS[type(v)](v) for v in values]
             try:
                 text = self._glue(values)
             except TypeError:
-                values = [v if type(v) is str else _TEXTS[type(v)](v) for v in values]
-                text = self._glue(values)
+                self._mixed = True
+                return self.encode(result)
             if (
-                self._bare
-                and text
-                and text.count(shape.delimiter) == delimiters
-                and shape.quotechar not in text
-                and "\n" not in text
-                and "\r" not in text
-                and "\0" not in text
+                not self._bare
+                or shape.quotechar in text
+                or text.count(shape.delimiter) != delimiters
+                or "\n" in text
+                or "\r" in text
+                or "\0" in text
+                or not text
             ):
-                return (text + shape.lineterminator).encode(shape.codec)
-            if "\0" not in text:
-                return (self._write(values)[:-2] + shape.lineterminator).encode(shape.codec)
+                return self._encode_quoted(result, values)
+            return (text + shape.lineterminator).encode(shape.codec)
         except (KeyError, ValueError):
-            pass
-        return self._encode_row(result)
+            return self._encode_row(result)
+
+    def _encode_quoted(self, row: Row, texts: Sequence[str]) -> bytes:
+        text = self._write(texts)
+        if "\0" in text:
+            return self._encode_row(row)
+        return (text[:-2] + self._shape.lineterminator).encode(self._shape.codec)
 
     def _encode_other(self, result: Any) -> bytes:
         rows = _rows_of(result)
@@ -103,7 +111,9 @@ class CsvWriter:
             names = self._columns.names
         if names is not None and names is not self._layout.names:
             self._layout = _layout_of(names)
-        return b"".join([self._encode_row(row) for row in rows])
+        encode = self._encode_row if len(rows) == 1 else self.encode
+        return b"".join([encode(row) if type(row) is dict else self._encode_row(row)
+                         for row in rows])  # fmt: skip
 
     def _learn(self, rows: Sequence[Row]) -> None:
         """Settle the columns: those of the first result, if it can be written with them."""
@@ -195,9 +205,7 @@ def _finite(value: float) -> str:
 class _Echo:
     """What csv.writer writes to: it returns what this returns."""
 
-    @staticmethod
-    def write(text: str) -> str:
-        return text
+    write = str
 
 
 _TEXTS: dict[type, Callable[[Any], str]] = {
