@@ -46,7 +46,8 @@ def _sources(job: Job) -> Iterator[Path]:
     if not _is_pattern(text):
         yield Path(text)
         return
-    found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - as a shell does
+    every = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - as a shell does
+    found = [path for path in every if not os.path.isdir(path)]  # noqa: PTH112
     if not found:
         raise ConfigError(f"no file matches the input {text}", hint="look at the folder: "
                           f"ls {_fixed_part(text)}")  # fmt: skip

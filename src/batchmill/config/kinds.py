@@ -63,6 +63,7 @@ def number_from(least: float) -> Kind:
 TEXT = Kind(_is_text, 'a text in quotes, such as "id"')
 PATH = Kind(_is_path, 'a path in quotes, such as "data/in.jsonl"', os.fspath)
 TASK = Kind(lambda _: True, "a task")
+SIGN = Kind(lambda v: isinstance(v, str), 'a character in quotes, or "" for none')
 WHOLE = Kind(_is_whole, "a whole number without quotes, such as 50")
 NUMBER = Kind(_is_number, "a number without quotes, such as 1.5")
 FLAG = Kind(_is_flag, "true or false, without quotes")

@@ -16,6 +16,7 @@ from .kinds import (
     NUMBERS,
     PATH,
     RETRY_ON,
+    SIGN,
     TASK,
     TEXT,
     TEXTS,  # fmt: skip
@@ -54,9 +55,10 @@ SCHEMA: Mapping[str, Mapping[str, Key]] = {
 }  # fmt: skip
 
 OPTIONS: Mapping[str, Kind] = {
-    "delimiter": TEXT, "encoding": TEXT, "quotechar": TEXT, "fieldnames": TEXTS, "header": FLAG,
+    "delimiter": TEXT, "encoding": TEXT, "quotechar": SIGN, "fieldnames": TEXTS, "header": FLAG,
     "max_record_bytes": WHOLE, "numbers": NUMBERS, "guard_formulas": FLAG,
-    "quoting": TEXT, "lineterminator": TEXT,
+    "quoting": TEXT, "lineterminator": TEXT, "escapechar": SIGN, "doublequote": FLAG,
+    "file_field": TEXT, "record_bytes": WHOLE,
 }  # fmt: skip
 """Further keys of [source] and [sink], which the format that has them explains and checks."""
 

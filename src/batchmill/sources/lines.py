@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import SourceError
 from ..records import Block, Mark, Oversized
@@ -31,56 +31,104 @@ class Stream(Protocol):
         ...
 
 
-class LineReader:
-    """Cuts a stream into blocks of lines. Memory is bounded by the longest record that is kept."""
+class Place(NamedTuple):
+    """Where the bytes of a stream begin: at this offset, behind bytes with this CRC-32."""
 
-    def __init__(self, stream: Stream, mark: Mark, max_record_bytes: int) -> None:
+    offset: int
+    crc: int
+    fresh: bool
+    """Whether that is the beginning of a file."""
+
+
+class LineReader:
+    """Cuts a stream into blocks of lines. Memory is bounded by the longest record that is kept.
+
+    For records that are cut in another way, override `cut`; for files that begin in another way,
+    `begin`.
+    """
+
+    newline = b"\n"
+
+    def __init__(
+        self, stream: Stream, mark: Mark, max_record_bytes: int, place: Place | None = None
+    ) -> None:
+        """`place`, where the stream begins, is that of the mark unless another file was begun."""
         self._stream = stream
         self._mark = mark
         self._max = max_record_bytes
+        self._offset, self.crc, self._fresh = place or Place(mark.offset, mark.crc, not mark.offset)
         self._parts: list[bytes] = []
         self._held = 0
+        self._wanted = 0
+        """How much must be held before it is worth looking for the end of its record again."""
         self._too_long: bytes | None = None
         """Beginning of a record that is too large, while its end has not been seen."""
-        self._crc = mark.crc
+        self._crc = self.crc
+
+    def cut(self, data: bytes, *, final: bool) -> tuple[list[Any], int]:
+        """The records that are whole in `data`, which begins with one, and how far they reach.
+
+        If it is `final`, nothing follows, and all of it is records.
+        """
+        *lines, rest = data.split(self.newline)
+        if final and rest:
+            return [*lines, rest], len(data)
+        return lines, len(data) - len(rest)
+
+    def begin(self, lines: list[Any]) -> list[Any]:
+        """The first lines of a file, as they are to be handed on."""
+        return [_beginning(lines[0]), *lines[1:]]
 
     def blocks(self) -> Iterator[Block]:
         while chunk := self._stream.read(READ_BYTES):
-            if b"\n" not in chunk:
-                self._hold(chunk)
-                continue
-            if self._too_long is not None:
-                end = chunk.index(b"\n") + 1
+            if self._too_long is not None and self.newline in chunk:
+                end = chunk.index(self.newline) + 1
                 yield self._oversized(chunk[:end])
                 chunk = chunk[end:]
-            elif self._parts:
-                chunk = b"".join([*self._parts, chunk])
+            if self._goes_on(chunk):
+                self._hold(chunk)
+                continue
+            data = b"".join([*self._parts, chunk]) if self._parts else chunk
             self._parts.clear()
-            self._held = 0
-            *lines, rest = chunk.split(b"\n")
+            self._held = self._wanted = 0
+            lines, length = self.cut(data, final=False)
             if lines:
-                yield self._block(lines, chunk, len(chunk) - len(rest), open_line=False)
-            self._hold(rest)
+                yield self._block(lines, data, length, open_line=False)
+            self._keep(data[length:])
         if self._too_long is not None:
             yield self._oversized(b"")
         elif self._held:
-            body = b"".join(self._parts)
-            yield self._block([body], body, len(body), open_line=True)
+            data = b"".join(self._parts)
+            lines, length = self.cut(data, final=True)
+            yield self._block(lines, data, length, open_line=data[-1:] != self.newline)
+
+    def _goes_on(self, chunk: bytes) -> bool:
+        """Whether no record can end in this chunk."""
+        if self._wanted:
+            return self._held + len(chunk) < self._wanted
+        return self.newline not in chunk
+
+    def _keep(self, rest: bytes) -> None:
+        """Keep the beginning of a record. Where it goes over several lines, the next look at it
+        is when there is twice as much, so that a long one is not looked at over and over."""
+        if self.newline in rest:
+            self._wanted = 2 * len(rest)
+        self._hold(rest)
 
     def _hold(self, chunk: bytes) -> None:
         """Keep the beginning of a line, or count it only once it is too long to be kept."""
         if not chunk:
             return
         self._held += len(chunk)
-        if self._too_long is None:
-            self._parts.append(chunk)
-            if self._held > self._max:
-                self._too_long = b"".join(self._parts[:2])[:HEAD_BYTES]
-                for part in self._parts:
-                    self._crc = zlib.crc32(part, self._crc)
-                self._parts.clear()
-        else:
+        if self._too_long is not None:
             self._crc = zlib.crc32(chunk, self._crc)
+            return
+        self._parts.append(chunk)
+        if self._held > self._max and not self._wanted:
+            self._too_long = b"".join(self._parts[:2])[:HEAD_BYTES]
+            for part in self._parts:
+                self._crc = zlib.crc32(part, self._crc)
+            self._parts.clear()
 
     def _oversized(self, rest: bytes) -> Block:
         length = self._held + len(rest)
@@ -90,17 +138,18 @@ class LineReader:
         return self._advance([record], length, crc, open_line=not rest)
 
     def _block(self, lines: list[Any], body: bytes, length: int, *, open_line: bool) -> Block:
-        if self._mark.offset == 0:
-            lines[0] = _beginning(lines[0])
+        if self._fresh:
+            lines = self.begin(lines)
         if length > self._max:
             lines = [_cut_oversized(line, self._max) for line in lines]
-        crc = zlib.crc32(memoryview(body)[:length], self._mark.crc)
+        crc = zlib.crc32(memoryview(body)[:length], self.crc)
         return self._advance(lines, length, crc, open_line)
 
     def _advance(self, lines: list[Any], length: int, crc: int, open_line: bool) -> Block:
         mark = self._mark
-        end = Mark(mark.seq + len(lines), mark.offset + length, crc, open_line)
-        self._mark, self._crc = end, crc
+        self._offset += length
+        end = Mark(mark.seq + len(lines), self._offset, crc, open_line)
+        self._mark, self.crc, self._crc, self._fresh = end, crc, crc, False
         return Block(mark, lines, end)
 
 
@@ -113,7 +162,7 @@ def _beginning(line: bytes) -> bytes:
 
     Raises SourceError for UTF-16, UTF-32 and a JSON document that is spread over lines.
     """
-    if line[:2] in _BOMS or _NULS.match(line):
+    if looks_wide(line):
         raise SourceError("the source looks like UTF-16 or UTF-32, and JSON lines are UTF-8",
                           hint="convert it: iconv -f UTF-16 -t UTF-8 IN > OUT")  # fmt: skip
     line = line.removeprefix(_BOM)
@@ -122,3 +171,8 @@ def _beginning(line: bytes) -> bytes:
                           hint="convert it: jq -c '.[]' IN > OUT.jsonl (an array), or"
                           " jq -c . IN > OUT.jsonl (values)")  # fmt: skip
     return line
+
+
+def looks_wide(beginning: bytes) -> bool:
+    """Whether a file begins like one in UTF-16 or UTF-32."""
+    return beginning[:2] in _BOMS or _NULS.match(beginning) is not None

@@ -1,0 +1,170 @@
+"""Which source does a job name, and how are its records read?"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..formats.csv_dialect import OPTIONS as CSV_OPTIONS
+from ..formats.csv_dialect import CsvDialect, require_size
+from ..formats.csv_reader import CsvReader
+from ..formats.encode import encode_value
+from ..formats.items import ItemReader
+from ..formats.json_reader import JsonReader
+from ..formats.numbers import exact_decoder
+from ..formats.typed_row import RowConverter
+from ..job import Job, one_of
+from ..options import require
+from ..paths import COMPRESSIONS
+from ..protocols import Reader, Source
+from ..sources.csv_files import CsvFiles
+from ..sources.iterable import ItemSource, JsonItemSource
+from ..sources.jsonl import MAX_RECORD_BYTES, JsonlFiles
+from ..tasks.nearest import did_you_mean
+from ..tasks.task import Task
+from ..tasks.typed import decoder_for
+
+_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl",
+            ".csv": "csv", ".tsv": "tsv"}  # fmt: skip
+_OPTIONS = {
+    "jsonl": ("max_record_bytes", "numbers", "file_field"),
+    "csv": CSV_OPTIONS,
+    "tsv": CSV_OPTIONS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The files of a source: those that match a pattern, in the order of their names."""
+
+    name: str
+    paths: list[Path]
+    format: str
+
+    @property
+    def labels(self) -> list[str]:
+        """What records say of their files: the path below the folder where a pattern begins."""
+        root = _root_of(self.name)
+        return [path.relative_to(root).as_posix() for path in self.paths]
+
+
+def is_path(source: object) -> bool:
+    return isinstance(source, str | os.PathLike)
+
+
+def source_of(job: Job) -> Source:
+    """The source that the job names. Raises ConfigError for a format that is not known."""
+    if not is_path(job.source):
+        return JsonItemSource(job.source, encode_value) if job.sink else ItemSource(job.source)  # type: ignore[arg-type]
+    return _files_of(job)
+
+
+def _files_of(job: Job) -> JsonlFiles | CsvFiles:
+    found = _input_of(job)
+    options = _options_of(job, found.format)
+    if found.format in ("csv", "tsv"):
+        dialect = CsvDialect.of(options, found.format)
+        return CsvFiles(found.paths, found.name, dialect=dialect, labels=found.labels)
+    size = options.get("max_record_bytes", MAX_RECORD_BYTES)
+    require_size(size)
+    labels = _labels_if_wanted(found, options)
+    return JsonlFiles(found.paths, found.name, max_record_bytes=size, labels=labels)
+
+
+def _labels_if_wanted(found: Input, options: Mapping[str, Any]) -> tuple[str, list[str]] | None:
+    """The field for the file's name, and the names, where a job asks for them."""
+    field = options.get("file_field", "")
+    require(isinstance(field, str), "source.file_field", field, "the name of a field")
+    return (field, found.labels) if field else None
+
+
+def reader_of(job: Job, task: Task) -> Reader:
+    """How records are read, where the task runs. Reads the header of CSV files."""
+    if not is_path(job.source):
+        return ItemReader(job.key) if job.sink is None else _json_reader(job, task)
+    if format_of(job) in ("csv", "tsv"):
+        return _csv_reader(job, task)
+    return _json_reader(job, task)
+
+
+def _json_reader(job: Job, task: Task) -> JsonReader:
+    decoder = decoder_for(task.record_type)
+    decode = exact_decoder() if _exact(job, task) else decoder.decode
+    return JsonReader(decode, decoder.explain, job.key)
+
+
+def _exact(job: Job, task: Task) -> bool:
+    """Whether numbers are to keep their spelling: source.numbers = "exact"."""
+    wanted = job.source_options.get("numbers", "float")
+    one_of("source.numbers", wanted, ("float", "exact"))
+    return wanted == "exact" and task.record_type is None
+
+
+def _csv_reader(job: Job, task: Task) -> CsvReader:
+    dialect = CsvDialect.of(_options_of(job, format_of(job)), format_of(job))
+    files = _files_of(job)
+    assert isinstance(files, CsvFiles)
+    if task.record_type is None:
+        return CsvReader(dialect, files.names, job.key)
+    convert = RowConverter(task.record_type)
+    return CsvReader(dialect, files.names, job.key, convert)
+
+
+def source_settings(job: Job) -> dict[str, Any]:
+    """What of the source decides what its records are."""
+    if not is_path(job.source):
+        return {"source.format": "jsonl"}
+    found = format_of(job)
+    options = _options_of(job, found)
+    told: dict[str, Any] = {"source.format": found}
+    if found in ("csv", "tsv"):
+        dialect = CsvDialect.of(options, found)
+        told |= {f"source.{name}": value for name, value in dialect.settings().items()}
+    if options.get("file_field"):
+        told["source.file_field"] = options["file_field"]
+    return told
+
+
+def format_of(job: Job) -> str:
+    """The format of the source: as given, or from its name."""
+    path = Path(os.fspath(job.source))  # type: ignore[arg-type]
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    found = job.source_format or _FORMATS.get(name.suffix.lower())
+    if found in _OPTIONS:
+        return str(found)
+    known = ", ".join(f'"{each}"' for each in _OPTIONS)
+    if found or name.suffix.lower() in (".parquet", ".xlsx"):
+        raise ConfigError(f"source.format = {found or name.suffix[1:]!r} is not known",
+                          hint=f"there are {known}")  # fmt: skip
+    raise ConfigError(f"the format of {path} cannot be told from its name",
+                      hint=f"say it: source.format is one of {known}")  # fmt: skip
+
+
+def _options_of(job: Job, found: str) -> Mapping[str, Any]:
+    """The options, none of which would be ignored."""
+    for name in job.source_options:
+        if name not in _OPTIONS[found]:
+            raise ConfigError(f"source.{name} means nothing for {found}",
+                              hint=did_you_mean(name, _OPTIONS[found]))  # fmt: skip
+    return job.source_options
+
+
+def _input_of(job: Job) -> Input:
+    text = os.path.abspath(os.fspath(job.source))  # type: ignore[arg-type]  # noqa: PTH100
+    if not glob.has_magic(text) or os.path.lexists(text):
+        return Input(text, [Path(text)], format_of(job))
+    found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - as a shell does
+    paths = [path for path in map(Path, found) if not path.is_dir()]
+    if not paths:
+        raise ConfigError(f"no file matches the input {text}", hint="look at source.path")
+    return Input(text, paths, format_of(job))
+
+
+def _root_of(text: str) -> Path:
+    """The folder above all files that a path or pattern may name."""
+    return next(folder for folder in Path(text).parents if not glob.has_magic(str(folder)))
