@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .flow.batcher import batched as batched
     from .flow.retrying import retry_with_backoff as retry_with_backoff
     from .job import Job as Job
+    from .mapping import map as map  # noqa: A004
     from .options import Retry as Retry
+    from .records import DeadLetter as DeadLetter
     from .report import ExitCode as ExitCode
     from .report import Report as Report
 
@@ -31,6 +33,7 @@ _HOMES = {
     "BatchmillError": "errors",
     "ConfigError": "errors",
     "Current": "calling",
+    "DeadLetter": "records",
     "ExitCode": "report",
     "Job": "job",
     "Permanent": "errors",
@@ -42,6 +45,7 @@ _HOMES = {
     "atomic_write": "files.atomic",
     "batched": "flow.batcher",
     "current": "calling",
+    "map": "mapping",
     "retry_with_backoff": "flow.retrying",
     "run": "api",
 }

@@ -48,13 +48,21 @@ class Manner:
 class Launch:
     """One run of one job. Everything that can be wrong with the job is found when it is made."""
 
-    def __init__(self, job: Job, manner: Manner, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        manner: Manner,
+        observers: Sequence[Observer],
+        memory: MemoryStore | None = None,
+    ) -> None:
+        """`memory` is where outcomes of a job without a sink go."""
         check_paths(job)
         self.stop = Stop()
         # In memory, where nobody reads results before the end, they may as well be in order.
         self.job = job if job.sink else replace(job, order="input")
         self.name = name_of(job)
         self._manner = manner
+        self._memory = memory or MemoryStore()
         self._task = load_task(job.task, batch=job.batch_size is not None)
         self._codec = codec_of(job, self._task)
         self.engine: Engine = engine_of(job, self._task, self._codec)
@@ -73,7 +81,7 @@ class Launch:
         return report
 
     async def _in_memory(self) -> Report:
-        store = MemoryStore()
+        store = self._memory
         parts = self._assemble(store, Mark(), store.commit_every_s)
         self._tell_start(store, number=1)
         await self._flow(parts)
@@ -121,7 +129,8 @@ class Launch:
         clock = Clock(time.monotonic, now_text, random.random)
         return assemble(self.job, source=source, start=start, codec=self._codec,
                         engine=self.engine, store=store, commit_every_s=commit_every_s,
-                        stop=self.stop, clock=clock, watch=self._watch)  # fmt: skip
+                        stop=self.stop, clock=clock, watch=self._watch,
+                        ahead=None if self.job.sink else self._memory.ahead)  # fmt: skip
 
     def _tell_start(self, store: Store, number: int) -> None:
         self._watch.tell(

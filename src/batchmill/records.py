@@ -195,6 +195,8 @@ class Commit:
     """Records whose earlier dead letter no longer holds."""
     replaced: list[int] = field(default_factory=list)
     """Records whose earlier result is superseded by one in this commit."""
+    filtered: list[int] = field(default_factory=list)
+    """Seqs of records without a result, where outcomes leave in the order of the input."""
     counts: Counts = field(default_factory=Counts)
     marks: list[Mark] = field(default_factory=list)
     """Marks passed by the reader since the last commit, in order."""

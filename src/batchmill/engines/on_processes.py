@@ -7,19 +7,17 @@ import pickle
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
+from ..errors import BatchmillError, InvalidRecord, TaskHookFailed, TimedOut, WorkerDied
 from ..protocols import Desk, Feed
 from ..records import Failure, Taken
 from .base import Setting
-from .gate import Gate
-from .process import Lost, Process
+from .crew import Crew, Lane, Worker
+from .process import Lost
 from .slot import fail, give_back, unreadable
 from .wire import Done, Portion, Told, dumps
 from .work import Record
-from .worker import Orders
 
 PORTION_S = 0.05
 """About how long a worker should work on a portion: handing one over takes some 0.3 ms."""
@@ -27,56 +25,10 @@ MOST_RECORDS = 1 << 14
 """Most records in a portion."""
 GROWTH = 4
 """How much larger the next portion may be."""
+STARTS = 5
+"""How often a worker is started before it is no longer by chance that somebody kills it meanwhile."""
 STUBBORN_S = 1.0
 """How long past its time limit a coroutine may go on before its process is killed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """How many processes there are, and what each of them does."""
-
-    workers: int
-    lanes: int
-    """Portions that a worker holds at a time."""
-    orders: Orders
-    threads: int
-    """How many threads a numerical library in a worker should use."""
-
-
-class Worker:
-    """A place in the crew. The process that holds it is replaced when it dies."""
-
-    def __init__(self, crew: Crew) -> None:
-        self.gate = Gate()
-        self.late: set[int] = set()
-        """Lanes whose call has passed the time limit, and for which the process was killed."""
-        self._crew = crew
-        self._starting = asyncio.Lock()
-        self.process: Process | None = None
-
-    async def ready(self) -> Process:
-        """The process, started if there is none or the last one has died."""
-        async with self._starting:
-            if self.process is None or not self.process.alive:
-                self.late.clear()
-                self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
-                await self.process.start()
-            return self.process
-
-    async def close(self) -> None:
-        if self.process is not None:
-            await self.process.close()
-
-
-@dataclass(slots=True)
-class Lane:
-    """A slot: one of the portions that a worker holds at a time."""
-
-    worker: Worker
-    number: int
-    size: int = 1
-    """How many records the next portion should have."""
-    answer: asyncio.Future[Done | Lost] | None = None
 
 
 class ProcessEngine:

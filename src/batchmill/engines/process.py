@@ -85,6 +85,11 @@ class Process:
     def alive(self) -> bool:
         return not self._over
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else has killed it."""
+        return not self._closing and self._popen.returncode == -signal.SIGKILL
+
     async def start(self) -> None:
         """Start it, and wait until the task has been started up.
 
@@ -214,8 +219,18 @@ def _start(files: tuple[int, ...], threads: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", _START, _PACKAGE, str(os.getpid()), *map(str, files)]
     env = {**dict.fromkeys(_THREADS, str(threads)), **os.environ}
     return subprocess.Popen(  # noqa: S603 - this interpreter, and a text of our own
-        command, stdin=subprocess.DEVNULL, pass_fds=files, process_group=0, env=env
-    )
+        command, stdin=subprocess.DEVNULL, stdout=_number(sys.stdout), stderr=_number(sys.stderr),
+        pass_fds=files, process_group=0, env=env,
+    )  # fmt: skip
+
+
+def _number(stream: Any) -> int | None:
+    """The file that a stream writes to, so that a task prints where the driver does."""
+    try:
+        number: int = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+    return number
 
 
 def _open(pipe: int) -> IO[bytes]:

@@ -90,6 +90,7 @@ class Draft:
         commit.settled.append((seq, seq + 1))
         if outcome is NoRow.FILTERED:
             commit.counts.filtered += 1
+            commit.filtered.append(seq)
         elif outcome is NoRow.BLANK:
             commit.counts.blank += 1
         elif isinstance(outcome, DeadLetter):

@@ -48,6 +48,7 @@ class Pending:
         start: Mark,
         limit: int | None,
         together: int,
+        ahead: int = MAX_AHEAD,
     ) -> None:
         self.read_to = start
         self.exhausted = source is None
@@ -57,6 +58,7 @@ class Pending:
         self._stop = stop
         self._limit = limit
         self._together = together
+        self._max_ahead = ahead
         self._taken = 0
         self._store = store
         self._source = source
@@ -136,7 +138,7 @@ class Pending:
 
     def _has_room(self) -> bool:
         ahead = self._fresh.next_seq - self._store.progress.low_water
-        return ahead < MAX_AHEAD and self._desk.draft.held < MAX_HELD
+        return ahead < self._max_ahead and self._desk.draft.held < MAX_HELD
 
     def _read_on(self) -> None:
         try:

@@ -14,7 +14,7 @@ from .desk import Clock, RunDesk
 from .draft import Draft
 from .feed import RunFeed
 from .hooks import Hooks
-from .pending import Pending
+from .pending import MAX_AHEAD, Pending
 from .run import Parts
 from .stop import Stop
 from .ticker import Ticker
@@ -33,6 +33,7 @@ def assemble(
     stop: Stop,
     clock: Clock,
     watch: Watch,
+    ahead: int | None = None,
 ) -> Parts:
     """The parts of a run that goes on at `start`. To be called in the event loop of the run."""
     guard = Guard(job.systemic_after, job.failure_limit)
@@ -48,7 +49,8 @@ def assemble(
 
     committer = Committer(store, commit_every_s, clock.now, written)
     pending = Pending(source, store, desk, committer, pacer, stop,
-                      start=start, limit=job.limit, together=engine.together)  # fmt: skip
+                      start=start, limit=job.limit, together=engine.together,
+                      ahead=ahead or MAX_AHEAD)  # fmt: skip
     feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
                    together=engine.together)  # fmt: skip
     meter = Meter(watch, desk, feed, engine, store.counts.settled)

@@ -14,6 +14,8 @@ class MemoryStore:
     """Keeps everything until the end of the run, and nothing beyond it."""
 
     commit_every_s = 0.5
+    ahead: int | None = None
+    """How many records may be read before the first of them is committed; None for the usual."""
 
     def __init__(self) -> None:
         self.progress = Progress()

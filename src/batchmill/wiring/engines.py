@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
-from ..engines.base import Setting
 from ..engines.on_loop import LoopEngine
 from ..engines.on_threads import ThreadEngine
 from ..errors import ConfigError
 from ..job import Job
 from ..protocols import Codec, Engine
 from ..tasks.task import Task
-from .files import name_of
-
-BATCH_SIZE = 100
-"""How many records `process_batch` gets at once, unless the job says."""
+from .setting import setting_of
 
 
 def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
@@ -31,12 +25,3 @@ def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
 
         return process_engine(job, setting)
     return LoopEngine(setting) if name == "async" else ThreadEngine(setting)
-
-
-def setting_of(job: Job, task: Task, codec: Codec, slots: int) -> Setting:
-    """What an engine is told of a job."""
-    return Setting(
-        task=task, codec=codec, job=name_of(job), slots=slots, now=time.monotonic,
-        timeout_s=job.timeout_s, batch_size=job.batch_size or BATCH_SIZE,
-        batch_format=job.batch_format,
-    )  # fmt: skip

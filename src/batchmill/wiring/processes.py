@@ -9,7 +9,8 @@ import cloudpickle
 
 from ..engines.base import Setting
 from ..engines.cores import usable_cores
-from ..engines.on_processes import Crew, ProcessEngine
+from ..engines.crew import Crew
+from ..engines.on_processes import ProcessEngine
 from ..engines.wire import PickledCodec
 from ..engines.worker import Orders
 from ..errors import ConfigError
@@ -17,8 +18,8 @@ from ..job import Job
 from ..options import Retry
 from ..tasks.loading import load_task
 from ..tasks.task import Task
-from .engines import setting_of
 from .files import codec_of, is_path
+from .setting import setting_of
 
 PIPELINED = 2
 """Portions that a worker holds at a time: one that it calls, one that waits."""

@@ -1,0 +1,59 @@
+"""Who works? Places that are held by processes, and the lanes of each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from .gate import Gate
+from .process import Lost, Process
+from .wire import Done
+from .worker import Orders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """How many processes there are, and what each of them does."""
+
+    workers: int
+    lanes: int
+    """Portions that a worker holds at a time."""
+    orders: Orders
+    threads: int
+    """How many threads a numerical library in a worker should use."""
+
+
+class Worker:
+    """A place in the crew. The process that holds it is replaced when it dies."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.gate = Gate()
+        self.late: set[int] = set()
+        """Lanes whose call has passed the time limit, and for which the process was killed."""
+        self._crew = crew
+        self._starting = asyncio.Lock()
+        self.process: Process | None = None
+
+    async def ready(self) -> Process:
+        """The process, started if there is none or the last one has died."""
+        async with self._starting:
+            if self.process is None or not self.process.alive:
+                self.late.clear()
+                self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
+                await self.process.start()
+            return self.process
+
+    async def close(self) -> None:
+        if self.process is not None:
+            await self.process.close()
+
+
+@dataclass(slots=True)
+class Lane:
+    """A slot: one of the portions that a worker holds at a time."""
+
+    worker: Worker
+    number: int
+    size: int = 1
+    """How many records the next portion should have."""
+    answer: asyncio.Future[Done | Lost] | None = None
