@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .errors import ConfigError
-from .options import FailureLimit, Rate, Retry, require
+from .options import FailureLimit, Rate, Retry, bytes_of, require
 
 EngineName = Literal["auto", "async", "thread", "process"]
 ENGINES = ("auto", "async", "thread", "process")
@@ -43,7 +43,7 @@ class Job:
     order: str = "completion"
     engine: str = "auto"
     workers: int | None = None
-    worker_memory: int | None = None
+    worker_memory: int | str | None = None
     concurrency: int = 50
     batch_size: int | None = None
     batch_format: str = "list"
@@ -74,6 +74,7 @@ class Job:
         limit = self.timeout_s
         require(limit is None or (_is_number(limit) and limit > 0), "run.timeout_s", limit,
                 "above zero, or left out for no limit")  # fmt: skip
+        bytes_of("run.worker_memory", self.worker_memory)
         rate = self.parsed_rate
         most = rate.count if rate else 1
         require(1 <= self.burst <= most, "run.burst", self.burst,
@@ -87,6 +88,11 @@ class Job:
     @property
     def parsed_rate(self) -> Rate | None:
         return Rate.parse(self.rate) if self.rate else None
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """How much memory a worker process may use."""
+        return bytes_of("run.worker_memory", self.worker_memory)
 
     @property
     def failure_limit(self) -> FailureLimit:

@@ -112,3 +112,18 @@ class FailureLimit:
         if self.ratio is None or settled < MIN_SAMPLE:
             return False
         return failed > self.ratio * settled * (1 + 1e-12)
+
+
+_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9,
+          "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20,
+          "g": 1 << 30, "gib": 1 << 30}  # fmt: skip
+
+
+def bytes_of(option: str, value: int | str | None) -> int | None:
+    """Read 2000000, "512MB" (10**6) or "2GiB" (2**30; "2G" is the same); None is no limit."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?b?)", str(value).strip().lower())
+    number = float(match[1]) * _BYTES[match[2]] if match and match[2] in _BYTES else 0.0
+    require(number >= 1, option, value, 'a size such as "512MB" or "2GiB"')
+    return int(number)

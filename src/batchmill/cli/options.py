@@ -53,6 +53,7 @@ calls = together(
     ),
     click.option("--engine", type=click.Choice(ENGINES), help="Where the task runs. [auto]"),
     click.option("--workers", type=int, metavar="N", help="Processes of the process engine."),
+    click.option("--worker-memory", metavar="SIZE", help='Most memory of a process: "2GiB".'),
     click.option("--batch-size", type=int, metavar="N", help="Records in a call."),
     click.option("--limit", type=int, metavar="N", help="Call so many records, then stop."),
 )

@@ -69,6 +69,7 @@ NUMBER = Kind(_is_number, "a number without quotes, such as 1.5")
 FLAG = Kind(_is_flag, "true or false, without quotes")
 TEXTS = Kind(_is_list_of_text, 'a list of texts, such as ["a", "b"]')
 VERSION = Kind(lambda v: _is_text(v) or _is_whole(v), 'a text in quotes, such as "2"', str)
+SIZE = Kind(lambda v: _is_text(v) or _is_whole(v), 'a size such as "512MB" or "2GiB"')
 LIMIT = Kind(lambda v: _is_text(v) or _is_whole(v), 'a count (100) or a share ("5%")')
 RETRY_ON = Kind(
     lambda v: v in ("transient", "all") or _is_list_of_text(v),

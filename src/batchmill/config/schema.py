@@ -17,6 +17,7 @@ from .kinds import (
     PATH,
     RETRY_ON,
     SIGN,
+    SIZE,
     TASK,
     TEXT,
     TEXTS,  # fmt: skip
@@ -44,8 +45,8 @@ SCHEMA: Mapping[str, Mapping[str, Key]] = {
     "source": {"path": Key("source", PATH), "format": Key("source_format", TEXT)},
     "sink": {"path": Key("sink", PATH), "errors": Key("errors", PATH),
              "format": Key("sink_format", TEXT), "order": Key("order", TEXT)},
-    "run": _keys(engine=TEXT, workers=WHOLE, concurrency=WHOLE, batch_size=WHOLE,
-                 batch_format=TEXT, rate=TEXT, burst=WHOLE, timeout_s=NUMBER, max_failures=LIMIT,
+    "run": _keys(engine=TEXT, workers=WHOLE, worker_memory=SIZE, concurrency=WHOLE,
+                 batch_size=WHOLE, batch_format=TEXT, rate=TEXT, burst=WHOLE, timeout_s=NUMBER, max_failures=LIMIT,
                  systemic_after=WHOLE, commit_every_s=NUMBER, grace_s=NUMBER, limit=WHOLE,
                  retry_failed=FLAG),
     "retry": _keys(max_attempts=WHOLE, wait_min_s=NUMBER, wait_max_s=NUMBER, factor=NUMBER,

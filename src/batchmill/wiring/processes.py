@@ -37,7 +37,7 @@ def process_engine(job: Job, setting: Setting) -> ProcessEngine:
     else:
         lanes = 1 if job.rate else PIPELINED
     prepare = Prepare(_without_objects(job), _portable(setting.task), lanes)
-    orders = Orders(prepare=prepare, memory_limit=job.worker_memory)
+    orders = Orders(prepare=prepare, memory_limit=job.worker_bytes)
     crew = Crew(workers=workers, lanes=lanes, orders=orders, threads=max(1, cores // workers))
     return ProcessEngine(setting, crew, items_in=prepare.items_in, objects_out=job.sink is None)
 
