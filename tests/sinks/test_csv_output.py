@@ -180,7 +180,10 @@ def test_a_changed_option_is_refused_with_the_difference(tmp_path, options):
         run(job(tmp_path, sink_options=options))
 
 
-@pytest.mark.parametrize("options", [{"delimiter": ";"}, {"encoding": "cp1252"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"delimiter": ";"}, {"encoding": "cp1252"}, {"guard_formulas": True}],
+)
 def test_one_file_is_not_written_in_two_ways_even_if_that_is_accepted(tmp_path, options):
     people(tmp_path, 3)
     run(job(tmp_path, limit=1))

@@ -14,7 +14,8 @@ from .reading import LedgerState
 _PIECE_BYTES = 1 << 20
 
 
-ONE_FILE = ("sink.format", "sink.delimiter", "sink.quotechar", "sink.encoding", "sink.header")
+ONE_FILE = ("sink.format", "sink.delimiter", "sink.quotechar", "sink.encoding", "sink.header",
+            "sink.guard_formulas")  # fmt: skip
 """Settings that one file cannot have of two kinds, whoever accepts it."""
 
 
