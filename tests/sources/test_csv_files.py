@@ -88,6 +88,7 @@ def test_reading_goes_on_from_every_mark(path, table, how, size):
     path.write_bytes(written(table, *how).encode())
     source, blocks, raws = read(path, size)
 
+    assert source.holds(Mark())
     for end in [block.end for block in blocks]:
         assert source.holds(end)
         assert cut(files(path), end)[1] == raws[end.seq :]

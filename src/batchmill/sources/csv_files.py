@@ -18,7 +18,7 @@ from ..formats.csv_dialect import CsvDialect
 from ..records import Block, Mark
 from .csv_cut import CsvCutter
 from .csv_header import Header, header_of
-from .files import FILE_BYTES, Bytes, Files
+from .files import FILE_BYTES, Bytes, Files, read_end
 from .lines import LineReader, Place
 from .recoded import recoding
 
@@ -102,7 +102,18 @@ class CsvFiles(Files):
     def holds(self, mark: Mark) -> bool:
         """Whether the bytes are what they were, and are still the same number of records: a quote
         that was open at the end of a file may be closed by what was appended."""
-        return super().holds(mark) and self._records_before(mark.offset) == mark.seq
+        if not super().holds(mark):
+            return False
+        end = mark.offset + self._missing_end(mark)
+        return self._records_before(end) == mark.seq
+
+    def _missing_end(self, mark: Mark) -> int:
+        """Length of the line end that the last record has got since."""
+        if not mark.open_line:
+            return 0
+        number, offset = divmod(mark.offset, FILE_BYTES)
+        with self.opened(self.paths[number], offset) as stream:
+            return len(read_end(stream, self.newline(number)) or b"")
 
     def _records_before(self, offset: int) -> int | None:
         """How many records end up to this offset; None if one goes on there."""
@@ -117,6 +128,8 @@ class CsvFiles(Files):
         return total
 
     def _records_in(self, number: int, until: int) -> int | None:
+        if not until:
+            return 0
         header = self._header(number)
         count, at = 0, header.length
         with self.opened(self.paths[number], at) as stream:
@@ -124,7 +137,7 @@ class CsvFiles(Files):
                 if at >= until:
                     break
                 count, at = count + 1, at + size
-        return count if at == until or until == FILE_BYTES or (not at and not until) else None
+        return count if at == until or until == FILE_BYTES else None
 
 
 class CsvLines(LineReader):

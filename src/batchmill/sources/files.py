@@ -96,7 +96,7 @@ class Files:
             crc, missing = _crc_on(stream, crc, offset)
             if missing or crc != mark.crc:
                 return False
-            return not mark.open_line or _read_end(stream, self.newline(number)) is not None
+            return not mark.open_line or read_end(stream, self.newline(number)) is not None
 
     def blocks(self, mark: Mark) -> Iterator[Block]:
         first, offset = divmod(mark.offset, FILE_BYTES)
@@ -116,7 +116,7 @@ class Files:
             crc, offset = reader.crc, 0
 
     def _end_line(self, stream: Bytes, mark: Mark, newline: bytes) -> Mark:
-        end = _read_end(stream, newline)
+        end = read_end(stream, newline)
         if end is None:
             raise Changed(f"the last line of {self.name} that was read goes on in another way",
                           hint="set a key, or start again with --restart")  # fmt: skip
@@ -161,7 +161,7 @@ def _crc_on(stream: Bytes, crc: int, length: int = FILE_BYTES) -> tuple[int, int
     return crc, length
 
 
-def _read_end(stream: Bytes, newline: bytes) -> bytes | None:
+def read_end(stream: Bytes, newline: bytes) -> bytes | None:
     """Read the end of a line that was missing when its record was read, as far as it is there;
     None if the line goes on in another way."""
     end = stream.read(1)
