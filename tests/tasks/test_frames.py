@@ -38,31 +38,33 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
+PRESENT = st.booleans()
 NAMES = st.sampled_from(["a", "b", "", "ä b", "index"])
 
 
-def of_one_type(draw):
-    """A column's values as most files have them: of one type, some missing."""
-    return draw(
-        st.sampled_from([
-            st.integers(-(1 << 63), (1 << 63) - 1),
-            st.integers(0, (1 << 64) - 1),
-            st.integers(-(1 << 200), 1 << 200),
-            st.floats(allow_nan=False, allow_infinity=False),
-            st.booleans(),
-            TEXTS,
-            st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=3),
-            st.lists(st.lists(TEXTS | st.none(), max_size=2), max_size=2),
-            st.fixed_dictionaries({"x": TEXTS, "y": st.booleans() | st.none()}),
-        ])
-    )  # fmt: skip
+BIG = st.integers(-(1 << 63), (1 << 63) - 1)
+COLUMNS = [
+    st.none() | values
+    for values in (
+        BIG,
+        st.integers(0, (1 << 64) - 1),
+        st.integers(-(1 << 200), 1 << 200),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        TEXTS,
+        st.lists(BIG, max_size=3),
+        st.lists(st.lists(TEXTS | st.none(), max_size=2), max_size=2),
+        st.fixed_dictionaries({"x": TEXTS, "y": st.booleans() | st.none()}),
+    )
+]
+"""Values of columns as most files have them: of one type, some missing."""
 
 
 @st.composite
-def tables(draw, columns=of_one_type):
-    types = draw(st.dictionaries(NAMES, st.builds(lambda: None), min_size=1, max_size=4))
-    values = {name: columns(draw) | st.none() for name in types}
-    return draw(st.lists(st.fixed_dictionaries({}, optional=values), max_size=8))
+def tables(draw):
+    columns = {name: draw(st.sampled_from(COLUMNS)) for name in draw(st.sets(NAMES, min_size=1))}
+    rows = range(draw(st.integers(0, 8)))
+    return [{name: draw(each) for name, each in columns.items() if draw(PRESENT)} for _ in rows]
 
 
 def filled(records):
@@ -291,16 +293,25 @@ def test_a_lone_surrogate_survives_in_memory():
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        ([1], "record 1 of the batch is a list, and "),
-        (5, "record 1 of the batch is a int, and "),
-        ({1: 2}, "a record has the key 1 (int), and columns have names; hint: str(1)"),
+        ([1], "the record is a list, and "),
+        (5, "the record is an int, and "),
+        ({1: 2}, "the record has the key 1 (int), and columns have names; hint: str(1)"),
     ],
 )
-def test_a_record_that_is_no_row_is_refused_by_its_place(form, record, says):
+def test_a_record_that_is_no_row_is_refused(form, record, says):
     with pytest.raises(InvalidRecord) as caught:
         frames_for(form).pack([{"a": 1}, record])
 
     assert says in str(caught.value)
+
+
+def test_a_typed_record_that_holds_what_no_row_can_is_refused():
+    @dataclasses.dataclass
+    class Odd:
+        value: object
+
+    with pytest.raises(InvalidRecord, match="the record cannot become a row"):
+        frames_for("pandas").pack([Odd(object())])
 
 
 def test_polars_refuses_records_without_any_field():

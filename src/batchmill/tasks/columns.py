@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidRecord
+from .rows import kind_of
 
 EXACT = 1 << 53
 """Largest integer up to which every integer is a float."""
@@ -65,19 +66,18 @@ def columns_of(records: list[Any], form: str) -> dict[str, list[Any]]:
     Raises InvalidRecord for a record that has no fields or whose fields have no names; `form` is
     the name of what the columns are for.
     """
-    rows = [each if type(each) is dict else _dict_of(each, n, form)
-            for n, each in enumerate(records)]  # fmt: skip
+    rows = [each if type(each) is dict else _dict_of(each, form) for each in records]
     names = dict.fromkeys(chain.from_iterable(rows))
     for name in names:
         if not isinstance(name, str):
             raise InvalidRecord(
-                f"a record has the key {name!r} ({type(name).__name__}), and columns have names; "
+                f"the record has the key {name!r} ({type(name).__name__}), and columns have names; "
                 f"hint: str({name!r})"
             )
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _dict_of(record: Any, n: int, form: str) -> dict[Any, Any]:
+def _dict_of(record: Any, form: str) -> dict[Any, Any]:
     """The record as a dict, and so what is nested in it; times and the like stay what they are."""
     if isinstance(record, dict):
         return dict(record)
@@ -85,9 +85,9 @@ def _dict_of(record: Any, n: int, form: str) -> dict[Any, Any]:
         fields: dict[Any, Any] = record.model_dump()
         return fields
     if isinstance(record, msgspec.Struct) or _has_fields(record):
-        return _built_in(record, n)
+        return _built_in(record)
     raise InvalidRecord(
-        f"record {n} of the batch is a {type(record).__name__}, and {form} rows have fields; hint: "
+        f"the record is {kind_of(record)}, and {form} rows have fields; hint: "
         'batch_format = "list" takes any record'
     )
 
@@ -96,11 +96,11 @@ def _has_fields(record: Any) -> bool:
     return dataclasses.is_dataclass(record) or hasattr(type(record), "__attrs_attrs__")
 
 
-def _built_in(record: Any, n: int) -> dict[Any, Any]:
+def _built_in(record: Any) -> dict[Any, Any]:
     try:
         fields: dict[Any, Any] = msgspec.to_builtins(record, builtin_types=(*_OTHERS, bytes))
     except TypeError as error:
-        raise InvalidRecord(f"record {n} of the batch cannot become a row: {error}") from None
+        raise InvalidRecord(f"the record cannot become a row: {error}") from None
     return fields
 
 

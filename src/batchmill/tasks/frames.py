@@ -14,8 +14,8 @@ class Frames(Protocol):
     def pack(self, records: list[Any]) -> Any:
         """What the task gets for `records`, decoded, in their order.
 
-        Raises InvalidRecord, saying which record or column, for what the form cannot hold. Halves
-        of such a batch may do, so it is to be treated like a batch that failed.
+        Raises InvalidRecord, naming the column, for what the form cannot hold. Halves of such a
+        batch may do, so it is to be treated like a batch that failed.
         """
         ...
 

@@ -89,7 +89,7 @@ def _check_index(index: Any, count: int) -> None:
 
 def _values(column: pd.Series) -> list[Any]:
     """The column's cells as Python values, None for what is missing."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biu":
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf" and not column.hasnans:
         return list(column.tolist())
     values: list[Any] = column.tolist()
     if set(map(type, values)) <= _PLAIN:

@@ -60,12 +60,12 @@ def rows_of(columns: dict[str, list[Any]], count: int) -> list[Any]:
 
 
 def kind_of(value: Any) -> str:
-    """The value's type in words: "None", "a str", "a polars.DataFrame"."""
+    """The value's type in words: "None", "an int", "a polars.DataFrame"."""
     if value is None:
         return "None"
-    kind = type(value)
-    package = kind.__module__.partition(".")[0]
-    return f"a {kind.__name__}" if package == "builtins" else f"a {package}.{kind.__name__}"
+    package = type(value).__module__.partition(".")[0]
+    name = type(value).__name__ if package == "builtins" else f"{package}.{type(value).__name__}"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _remedy(result: Any, wanted: str) -> str:
