@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from ..errors import TaskHookFailed
 from .gate import Gate
 from .process import Lost, Process
 from .wire import Done
 from .worker import Orders
+
+STARTS = 5
+"""How many processes may be killed while they start, before it is no longer taken for chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +43,19 @@ class Worker:
         async with self._starting:
             if self.process is None or not self.process.alive:
                 self.late.clear()
-                self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
-                await self.process.start()
+                self.process = await self._start(STARTS)
             return self.process
+
+    async def _start(self, times: int) -> Process:
+        """Start a process, and another one if somebody kills it meanwhile."""
+        self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
+        try:
+            await self.process.start()
+        except TaskHookFailed:
+            if not self.process.was_killed or times == 1:
+                raise
+            return await self._start(times - 1)
+        return self.process
 
     async def close(self) -> None:
         if self.process is not None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from ..errors import BatchmillError, InvalidRecord, TaskHookFailed, TimedOut, WorkerDied
+from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
 from ..protocols import Desk, Feed
 from ..records import Failure, Taken
 from .base import Setting
@@ -25,8 +25,6 @@ MOST_RECORDS = 1 << 14
 """Most records in a portion."""
 GROWTH = 4
 """How much larger the next portion may be."""
-STARTS = 5
-"""How often a worker is started before it is no longer by chance that somebody kills it meanwhile."""
 STUBBORN_S = 1.0
 """How long past its time limit a coroutine may go on before its process is killed."""
 

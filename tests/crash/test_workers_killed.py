@@ -1,0 +1,75 @@
+"""kill -9 of worker processes, again and again: no record is lost, doubled, or charged for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from batchmill.cli.app import invoke
+from crash.workers import Killer
+from faults.conftest import little
+
+__all__ = ["little"]
+
+KILLS, RECORDS = 15, 3000
+
+TASK = """\
+import os, time
+notes = os.open({notes!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+{define} process_record(record):
+    os.write(notes, b"%07d\\n" % record["id"])
+    {wait}
+    if record["id"] % 50 == 7:
+        raise ValueError("bad")
+    return {{"id": record["id"]}}
+"""
+PLAIN = {"define": "def", "wait": "time.sleep(0.002)"}
+ASYNC = {"define": "import asyncio\nasync def", "wait": "await asyncio.sleep(0.02)"}
+
+
+@pytest.mark.parametrize("kind", [PLAIN, ASYNC], ids=["plain", "async"])
+def test_workers_that_are_killed_again_and_again_cost_no_record_anything(little, kind):
+    notes = little.folder / "calls"
+    task = little.folder / "task.py"
+    task.write_text(TASK.format(notes=str(notes), **kind))
+    little.write(*({"id": n} for n in range(RECORDS)))
+
+    with Killer(notes, KILLS, RECORDS // KILLS, seed=1) as killer:
+        report = little.run(str(task), engine="process", workers=2, concurrency=20)
+
+    assert KILLS == killer.kills
+    assert ("completed", 0) == (report.state, report.pending)
+    letters = little.letters()
+    calls = Counter(map(int, notes.read_bytes().split()))
+    blamed = {each["seq"] for each in letters if each["error"]["type"] == "WorkerDied"}
+    assert all(calls[seq] >= 3 for seq in blamed)
+    assert {1} == {each["attempts"] for each in letters if each["seq"] not in blamed}
+    bad = {n for n in range(RECORDS) if n % 50 == 7}
+    assert bad | blamed == {each["seq"] for each in letters}
+    ids = sorted(each["id"] for each in little.results())
+    assert ids == [n for n in range(RECORDS) if n not in bad | blamed]
+    assert 0 == invoke(["verify", str(little.output)])
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(little):
+    """The task kills its own process while it is imported, twice."""
+    task = little.folder / "task.py"
+    task.write_text(f"""\
+import os, pathlib, signal
+starts = pathlib.Path({str(little.folder / "starts")!r})
+with starts.open("a") as file:
+    file.write("x")
+if len(starts.read_text()) in (2, 3):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def process_record(record):
+    return record
+""")
+    little.write({"id": 0})
+
+    report = little.run(str(task), engine="process", workers=1)
+
+    assert ("completed", 1) == (report.state, report.succeeded)
+    assert "xxxx" == (little.folder / "starts").read_text()
