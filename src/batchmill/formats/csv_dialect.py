@@ -127,13 +127,17 @@ def _require_char(option: str, sign: object, remedy: str) -> None:
     require(sound, f"source.{option}", sign, remedy)
 
 
-def _require_encoding(encoding: object, signs: list[str]) -> None:
+def require_encoding(encoding: object) -> None:
+    """Raise ConfigError for what is no encoding of text."""
     try:
-        codecs.lookup(str(encoding))
         "a".encode(str(encoding))
     except LookupError:
         raise ConfigError(f"source.encoding = {encoding!r} is not known",
                           hint='"utf-8", "utf-16", "cp1252", "latin-1", …') from None  # fmt: skip
+
+
+def _require_encoding(encoding: object, signs: list[str]) -> None:
+    require_encoding(encoding)
     for sign in signs:
         try:
             sign.encode(str(encoding))

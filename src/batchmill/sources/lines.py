@@ -17,7 +17,7 @@ which is worth a quarter of the whole run (see docs/decisions)."""
 HEAD_BYTES = 1024
 """What is kept of a record that is too large."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 _NULS = re.compile(rb"[^\0]\0[^\0]?\0|\0[^\0]\0[^\0]|\0\0\0[^\0]", re.DOTALL)
 """How characters of ASCII stand in UTF-16 and UTF-32, in either order of bytes."""
@@ -79,6 +79,10 @@ class LineReader:
         """The first lines of a file, as they are to be handed on."""
         return [_beginning(lines[0]), *lines[1:]]
 
+    def is_open(self, data: bytes) -> bool:
+        """Whether the last record of `data`, the end of the file, has no end."""
+        return data[-1:] != self.newline
+
     def blocks(self) -> Iterator[Block]:
         while chunk := self._stream.read(READ_BYTES):
             if self._too_long is not None and self.newline in chunk:
@@ -100,7 +104,7 @@ class LineReader:
         elif self._held:
             data = b"".join(self._parts)
             lines, length = self.cut(data, final=True)
-            yield self._block(lines, data, length, open_line=data[-1:] != self.newline)
+            yield self._block(lines, data, length, open_line=self.is_open(data))
 
     def _goes_on(self, chunk: bytes) -> bool:
         """Whether no record can end in this chunk."""
@@ -165,7 +169,7 @@ def _beginning(line: bytes) -> bytes:
     if looks_wide(line):
         raise SourceError("the source looks like UTF-16 or UTF-32, and JSON lines are UTF-8",
                           hint="convert it: iconv -f UTF-16 -t UTF-8 IN > OUT")  # fmt: skip
-    line = line.removeprefix(_BOM)
+    line = line.removeprefix(BOM)
     if line.strip() in (b"[", b"{"):
         raise SourceError("the source is one JSON document and not one JSON value a line",
                           hint="convert it: jq -c '.[]' IN > OUT.jsonl (an array), or"

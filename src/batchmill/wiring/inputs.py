@@ -11,31 +11,42 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..formats.csv_dialect import OPTIONS as CSV_OPTIONS
-from ..formats.csv_dialect import CsvDialect, require_size
+from ..formats.csv_dialect import CsvDialect, can_be_cut, require_encoding, require_size
 from ..formats.csv_reader import CsvReader
 from ..formats.encode import encode_value
+from ..formats.fixed_reader import FixedReader
 from ..formats.items import ItemReader
 from ..formats.json_reader import JsonReader
 from ..formats.numbers import exact_decoder
+from ..formats.text_reader import TextReader
 from ..formats.typed_row import RowConverter
 from ..job import Job, one_of
 from ..options import require
 from ..paths import COMPRESSIONS
 from ..protocols import Reader, Source
 from ..sources.csv_files import CsvFiles
+from ..sources.files import Files
+from ..sources.fixed import FixedFiles, require_record_bytes
 from ..sources.iterable import ItemSource, JsonItemSource
 from ..sources.jsonl import MAX_RECORD_BYTES, JsonlFiles
+from ..sources.text import TextFiles
 from ..tasks.nearest import did_you_mean
 from ..tasks.task import Task
 from ..tasks.typed import decoder_for
 
 _FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl",
-            ".csv": "csv", ".tsv": "tsv"}  # fmt: skip
+            ".csv": "csv", ".tsv": "tsv", ".txt": "text", ".log": "text"}  # fmt: skip
 _OPTIONS = {
     "jsonl": ("max_record_bytes", "numbers", "file_field"),
     "csv": CSV_OPTIONS,
     "tsv": CSV_OPTIONS,
+    "text": ("encoding", "max_record_bytes"),
+    "fixed": ("record_bytes",),
 }
+
+_TABLES = ("csv", "tsv")
+_UNNAMED = {"text": "a line of text", "fixed": "bytes"}
+"""Formats whose records have no fields, and what a record is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +75,39 @@ def source_of(job: Job) -> Source:
     return _files_of(job)
 
 
-def _files_of(job: Job) -> JsonlFiles | CsvFiles:
+def _files_of(job: Job) -> Files:
     found = _input_of(job)
     options = _options_of(job, found.format)
-    if found.format in ("csv", "tsv"):
-        dialect = CsvDialect.of(options, found.format)
-        return CsvFiles(found.paths, found.name, dialect=dialect, labels=found.labels)
+    if found.format in _TABLES:
+        return _csv_files(found, options)
+    if found.format == "fixed":
+        return FixedFiles(found.paths, found.name, record_bytes=_record_bytes(options))
     size = options.get("max_record_bytes", MAX_RECORD_BYTES)
     require_size(size)
+    if found.format == "text":
+        recoded = None if can_be_cut(_encoding(options)) else _encoding(options)
+        return TextFiles(found.paths, found.name, max_record_bytes=size, encoding=recoded)
     labels = _labels_if_wanted(found, options)
     return JsonlFiles(found.paths, found.name, max_record_bytes=size, labels=labels)
+
+
+def _csv_files(found: Input, options: Mapping[str, Any]) -> CsvFiles:
+    dialect = CsvDialect.of(options, found.format)
+    return CsvFiles(found.paths, found.name, dialect=dialect, labels=found.labels)
+
+
+def _encoding(options: Mapping[str, Any]) -> str:
+    """The encoding of text. Raises ConfigError for one that Python does not have."""
+    encoding = options.get("encoding", "utf-8")
+    require_encoding(encoding)
+    return "utf-8" if encoding.lower() == "utf-8-sig" else str(encoding)
+
+
+def _record_bytes(options: Mapping[str, Any]) -> int:
+    size = options.get("record_bytes")
+    require_record_bytes("source.record_bytes", size)
+    assert isinstance(size, int)
+    return size
 
 
 def _labels_if_wanted(found: Input, options: Mapping[str, Any]) -> tuple[str, list[str]] | None:
@@ -87,9 +121,28 @@ def reader_of(job: Job, task: Task) -> Reader:
     """How records are read, where the task runs. Reads the header of CSV files."""
     if not is_path(job.source):
         return ItemReader(job.key) if job.sink is None else _json_reader(job, task)
-    if format_of(job) in ("csv", "tsv"):
+    found = format_of(job)
+    if found in _TABLES:
         return _csv_reader(job, task)
+    if found in _UNNAMED:
+        return _plain_reader(job, task, found)
     return _json_reader(job, task)
+
+
+def _plain_reader(job: Job, task: Task, found: str) -> Reader:
+    """For records that are one value, and have no fields."""
+    what = _UNNAMED[found]
+    if job.key:
+        raise ConfigError(f"job.key = {job.key!r} needs fields, and a record is {what}",
+                          hint="leave it out: a record is known by its number")  # fmt: skip
+    if task.record_type is not None:
+        raise ConfigError(f"{task.name} wants its record as {task.record_type!r}, and it is {what}",
+                          hint="change the annotation, and convert in the task")  # fmt: skip
+    options = _options_of(job, found)
+    if found == "fixed":
+        return FixedReader(_record_bytes(options))
+    encoding = _encoding(options)
+    return TextReader(encoding if can_be_cut(encoding) else "utf-8")
 
 
 def _json_reader(job: Job, task: Task) -> JsonReader:
@@ -106,13 +159,11 @@ def _exact(job: Job, task: Task) -> bool:
 
 
 def _csv_reader(job: Job, task: Task) -> CsvReader:
-    dialect = CsvDialect.of(_options_of(job, format_of(job)), format_of(job))
-    files = _files_of(job)
-    assert isinstance(files, CsvFiles)
-    if task.record_type is None:
-        return CsvReader(dialect, files.names, job.key)
-    convert = RowConverter(task.record_type)
-    return CsvReader(dialect, files.names, job.key, convert)
+    found = _input_of(job)
+    options = _options_of(job, found.format)
+    names = _csv_files(found, options).names
+    convert = None if task.record_type is None else RowConverter(task.record_type)
+    return CsvReader(CsvDialect.of(options, found.format), names, job.key, convert)
 
 
 def source_settings(job: Job) -> dict[str, Any]:
@@ -122,11 +173,14 @@ def source_settings(job: Job) -> dict[str, Any]:
     found = format_of(job)
     options = _options_of(job, found)
     told: dict[str, Any] = {"source.format": found}
-    if found in ("csv", "tsv"):
+    if found in _TABLES:
         dialect = CsvDialect.of(options, found)
         told |= {f"source.{name}": value for name, value in dialect.settings().items()}
-    if options.get("file_field"):
-        told["source.file_field"] = options["file_field"]
+    for name in ("file_field", "record_bytes"):
+        if options.get(name):
+            told[f"source.{name}"] = options[name]
+    if found == "text":
+        told["source.encoding"] = _encoding(options)
     return told
 
 
