@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/guides/atomic-write.md",
+    "docs/guides/batches.md",
     "docs/guides/getting-started.md",
     "docs/guides/python-api.md",
 ]
