@@ -33,7 +33,8 @@ class CsvReader:
         self._dialect = dialect
         self._names = names
         self._front = (dialect.file_field,) if dialect.file_field else ()
-        self._csv = dialect.for_csv()
+        # A dialect of the csv module's own, which need not be made for every record.
+        self._csv: Any = csv.reader((), **dialect.for_csv()).dialect
         self._headers: dict[bytes, tuple[str, ...]] = {}
         self._key = key
         self._convert = convert
@@ -86,7 +87,7 @@ class CsvReader:
             raise InvalidRecord("the record has a NUL byte")
         names = self._front + names
         try:
-            cells = next(csv.reader((text,), **self._csv), [])
+            cells = next(csv.reader((text,), self._csv), [])
         except csv.Error as error:
             raise InvalidRecord(self._mistake(text, names, str(error))) from None
         if len(cells) != len(names):
@@ -97,12 +98,12 @@ class CsvReader:
         names = self._headers.get(header)
         if names is None:
             text = header.decode(self._dialect.text_encoding)
-            names = self._headers[header] = tuple(next(csv.reader((text,), **self._csv)))
+            names = self._headers[header] = tuple(next(csv.reader((text,), self._csv)))
         return names
 
     def _mistake(self, text: str, names: tuple[str, ...], error: str) -> str:
         if "unexpected end of data" in error:
-            cells = next(csv.reader((text,), **(self._csv | {"strict": False})), [])
+            cells = next(csv.reader((text,), self._csv, strict=False), [])
             at = len(cells) - 1
             name = f" ({names[at]!r})" if at < len(names) else ""
             return f"the quote that opens field {len(cells) - len(self._front)}{name} is not closed"
@@ -123,19 +124,25 @@ class CsvReader:
 def _fast(
     dialect: CsvDialect, names: tuple[str, ...], careful: Callable[[Any], Row]
 ) -> Callable[[Any], Row]:
-    """As `careful`, in half the time, for records without a quote in them: there, fields are what
-    stands between delimiters."""
+    """As `careful`, in half the time or less, for records with no field in quotes or with all:
+    where quotes are at the ends of fields only, fields are what stands between delimiters."""
     count = len(names)
     if count == 1:
         return careful
     encoding, delimiter = dialect.text_encoding, dialect.delimiter
     quote = dialect.quotechar or "\0"
+    between = quote + delimiter + quote
 
     def decode(raw: Any) -> Row:
         text = raw.decode(encoding)
         if quote in text or "\r" in text or "\0" in text:
-            return careful(raw)
-        cells = text.split(delimiter)
+            if text.count(quote) != 2 * count or "\0" in text:
+                return careful(raw)
+            if not (text.startswith(quote) and text.endswith(quote)):
+                return careful(raw)
+            cells = text[1:-1].split(between)
+        else:
+            cells = text.split(delimiter)
         if len(cells) != count:
             return careful(raw)
         return dict(zip(names, cells))  # noqa: B905 - as many of both
