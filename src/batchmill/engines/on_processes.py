@@ -50,6 +50,8 @@ class ProcessEngine:
         self._workers: list[Worker] = []
         self._lanes: deque[Lane] = deque()
         self._busy: list[Lane] = []
+        self._held: set[int] = set()
+        """Records held by workers that died between two calls, until they are answered for."""
         self._first = asyncio.Lock()
         """Held by one portion after the other while the columns of the output are not known."""
         self._cancelled = False
@@ -156,6 +158,8 @@ class ProcessEngine:
 
     def _report(self, lane: Lane, done: Done, taken: Taken, desk: Desk) -> None:
         """Report what has become of a portion."""
+        if self._held:
+            self._held.difference_update(taken.seqs)
         columns = self._setting.codec.columns
         if columns is not None and columns.names is None:
             columns.names = done.columns
@@ -173,7 +177,10 @@ class ProcessEngine:
     def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
         """Report a portion whose worker has died: the call that it was making, and the rest."""
         self.deaths += 1
-        victims = self._victims(lost.calling.get(lane.number), records)
+        if lost.calling:
+            victims = self._victims(lost.calling.get(lane.number), records)
+        else:
+            victims = self._held_before(records)
         known = {seq for seq, _ in victims}
         give_back(desk, [each for each in records if each[0] not in known])
         if not victims:
@@ -195,6 +202,13 @@ class ProcessEngine:
         if self.together > 1:
             return records
         return [each for each in records if each[0] == calling[0]]
+
+    def _held_before(self, records: list[Record]) -> list[Record]:
+        """Those among the records of a worker that died between two calls that were held by another
+        one when it did. Once is chance; twice it is what a call has left behind."""
+        again = [each for each in records if each[0] in self._held]
+        self._held.update(seq for seq, _ in records)
+        return again
 
     def expire(self, now: float) -> None:
         limit_s = self._setting.timeout_s
