@@ -148,6 +148,8 @@ def _require_encoding(encoding: object, signs: list[str]) -> None:
 
 _SECOND_BYTES = (0x30, 0x40, 0x41, 0xA1)
 """Bytes that stand second in characters of two bytes: one of them in every such encoding."""
+_FAR = "\u65e5\uac00"
+"""Characters that encodings which switch between sets write with bytes of ASCII."""
 
 
 @cache
@@ -159,6 +161,8 @@ def can_be_cut(encoding: str) -> bool:
         return True
     ascii_bytes = bytes(range(128))
     if ascii_bytes.decode(encoding, "replace") != ascii_bytes.decode("ascii"):
+        return False
+    if any(byte < 128 for byte in _FAR.encode(encoding, "ignore")):
         return False
     pairs = (bytes([high, low]) for high in range(128, 256) for low in _SECOND_BYTES)
     return not any(_characters(pair, encoding) == 1 for pair in pairs)

@@ -80,7 +80,7 @@ class CsvReader:
         """Any record, with all there is to be said against it."""
         names = self._names
         if raw[:1] == HEADED:
-            _, header, raw = raw.split(HEADED, 2)
+            header, _, raw = raw[1:].partition(HEADED)
             names = self._names_in(header)
         text = raw.decode(self._dialect.text_encoding)
         if "\0" in text:
@@ -95,6 +95,8 @@ class CsvReader:
         return dict(zip(names, cells, strict=True))
 
     def _names_in(self, header: bytes) -> tuple[str, ...]:
+        if not header:
+            raise InvalidRecord("the record has a NUL byte")
         names = self._headers.get(header)
         if names is None:
             text = header.decode(self._dialect.text_encoding)
@@ -135,7 +137,7 @@ def _fast(
 
     def decode(raw: Any) -> Row:
         text = raw.decode(encoding)
-        if quote in text or "\r" in text or "\0" in text:
+        if quote in text or "\n" in text or "\r" in text or "\0" in text:
             if text.count(quote) != 2 * count or "\0" in text:
                 return careful(raw)
             if not (text.startswith(quote) and text.endswith(quote)):

@@ -24,6 +24,8 @@ from .recoded import recoding
 
 HEADED = b"\0"
 """Around the header in front of a record whose file has other columns than the first one."""
+UNHEADED = HEADED + HEADED
+"""In front of a record that begins with a NUL byte itself: what follows is no header."""
 
 
 class CsvFiles(Files):
@@ -148,7 +150,13 @@ class CsvLines(LineReader):
     ) -> None:
         super().__init__(stream, mark, dialect.max_record_bytes, place)
         self.newline = newline
-        self.cut = CsvCutter(dialect, newline).cut  # type: ignore[method-assign]
+        self._cutter = CsvCutter(dialect, newline)
+
+    def cut(self, data: bytes, *, final: bool) -> tuple[list[Any], int]:
+        lines, length = self._cutter.cut(data, final=final)
+        if HEADED in data:
+            lines = [UNHEADED + line if line.startswith(HEADED) else line for line in lines]
+        return lines, length
 
 
 def _skip(stream: Bytes, length: int, crc: int) -> int:
