@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import TaskHookFailed
 from .gate import Gate
+from .orders import Orders
 from .process import Lost, Process
 from .wire import Done
-from .worker import Orders
 
 STARTS = 5
 """How many processes may be killed while they start, before it is no longer taken for chance."""

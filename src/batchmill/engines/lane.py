@@ -8,10 +8,12 @@ from operator import length_hint
 from typing import Any
 
 from ..core.failures import failure_of
+from ..errors import UnencodableResult
 from ..records import Failure, Taken
 from .base import Setting
 from .cells import Cells
-from .wire import Done, Portion, Told, told
+from .orders import Orders
+from .wire import Done, Portion, Told, dumps, told, unpacked
 
 PORTION_MOST_S = 0.1
 """How long a portion may last. What is not begun by then goes back to the driver."""
@@ -28,7 +30,7 @@ class Lane:
         cells: Cells,
         setting: Setting,
         send: Callable[[Done], None],
-        memory_limit: int | None,
+        orders: Orders,
     ) -> None:
         self.number = number
         self.cells = cells
@@ -45,10 +47,11 @@ class Lane:
         self._called: list[int] = []
         self._codec = setting.codec
         self._now = setting.now
-        self._memory_limit = memory_limit
+        self._orders = orders
         self._send = send
         self._inbox: asyncio.Queue[Portion | None] = asyncio.Queue()
         self._portion: Portion | None = None
+        self._raws: list[Any] = []
         self._began = 0.0
 
     def put(self, portion: Portion | None) -> None:
@@ -76,7 +79,7 @@ class Lane:
         if not await self.more() or self._portion is None:
             return Taken([], [])
         self.piece = iter(())
-        return Taken(self._portion.seqs, self._portion.raws)
+        return Taken(self._portion.seqs, self._raws)
 
     def _begin(self, portion: Portion) -> None:
         columns = self._codec.columns
@@ -85,7 +88,8 @@ class Lane:
         self._portion = portion
         self._began = self._now()
         self.until = self._began + PORTION_MOST_S
-        self.piece = zip(portion.seqs, portion.raws, strict=True)
+        self._raws = unpacked(portion.raws)
+        self.piece = zip(portion.seqs, self._raws, strict=True)
 
     def _answer(self) -> None:
         """Tell the driver what has become of the portion, and begin anew."""
@@ -93,8 +97,9 @@ class Lane:
             return
         self._portion = None
         columns = self._codec.columns
+        rows = self._packed() if self._orders.objects_out else self.rows
         self._send(Done(
-            self.number, self._now() - self._began, self.seqs, self.rows, self.filtered,
+            self.number, self._now() - self._began, self.seqs, rows, self.filtered,
             self._blank, self.latencies, self._failed,
             [*self._given_back, *(seq for seq, _ in self.piece)], self._whole, self._called,
             columns.names if columns else None,
@@ -103,6 +108,24 @@ class Lane:
                      self._failed, self._given_back, self._called):  # fmt: skip
             each.clear()
         self._whole = None
+
+    def _packed(self) -> bytes:
+        """The rows as a pickle; what cannot be pickled has failed."""
+        try:
+            return dumps(self.rows)
+        except Exception:
+            done = list(zip(self.seqs, self.rows, strict=True))
+        self.seqs.clear()
+        self.rows.clear()
+        for seq, row in done:
+            try:
+                dumps(row)
+            except Exception as error:
+                self.failed(seq, None, _unsendable(error))
+            else:
+                self.seqs.append(seq)
+                self.rows.append(row)
+        return dumps(self.rows)
 
     def blank(self, seq: int) -> None:
         self._blank.append(seq)
@@ -118,8 +141,9 @@ class Lane:
 
     def _told(self, error: BaseException | Failure) -> Told:
         failure = error if isinstance(error, Failure) else failure_of(error)
-        if isinstance(error, MemoryError) and self._memory_limit:
-            much = f"the call needs more memory than run.worker_memory = {self._memory_limit} bytes"
+        limit = self._orders.memory_limit
+        if isinstance(error, MemoryError) and limit:
+            much = f"the call needs more memory than run.worker_memory = {limit} bytes"
             failure = failure._replace(message=f"{much} {failure.message}".strip())
         return told(failure)
 
@@ -138,3 +162,10 @@ class Lane:
 
     def attempt(self, seq: int) -> int:
         return self._portion.attempts.get(seq, 1) if self._portion else 1
+
+
+def _unsendable(error: Exception) -> UnencodableResult:
+    return UnencodableResult(
+        f"the result cannot be sent from a worker process: {error}; hint: return plain values, or "
+        "run in threads"
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,7 +15,7 @@ from .base import Setting
 from .crew import Crew, Lane, Worker
 from .process import Lost
 from .slot import fail, give_back, unreadable
-from .wire import Done, Portion, Told, dumps
+from .wire import Done, Portion, Told, dumps, unpacked
 from .work import Record
 
 PORTION_S = 0.05
@@ -38,15 +37,14 @@ class ProcessEngine:
 
     name = "process"
 
-    def __init__(self, setting: Setting, crew: Crew, *, items_in: bool, objects_out: bool) -> None:
-        """`items_in`, `objects_out`: records and results are no bytes, and travel as pickles."""
+    def __init__(self, setting: Setting, crew: Crew, *, items_in: bool) -> None:
+        """`items_in`: records are no bytes, and travel as pickles."""
         self.slots = crew.workers * crew.lanes
         self.together = setting.together
         self.deaths = 0
         self._setting = setting
         self._crew = crew
         self._items_in = items_in
-        self._objects_out = objects_out
         self._workers: list[Worker] = []
         self._lanes: deque[Lane] = deque()
         self._busy: list[Lane] = []
@@ -128,33 +126,30 @@ class ProcessEngine:
         else:
             self._report_loss(lane, answer, taken.pairs(), desk)
 
-    def _sendable(self, taken: Taken, desk: Desk) -> tuple[Taken, list[bytes]]:
+    def _sendable(self, taken: Taken, desk: Desk) -> tuple[Taken, list[bytes] | bytes]:
         """The records that can travel, and how they do; the others are reported."""
-        if not self._items_in and set(map(type, taken.raws)) == {bytes}:
+        if self._items_in:
+            try:
+                return taken, dumps(taken.raws)
+            except Exception:
+                sound = self._sound(taken, _check_item, desk)
+                return sound, dumps(sound.raws)
+        if set(map(type, taken.raws)) == {bytes}:
             return taken, taken.raws
-        sendable, packed = Taken([], []), []
+        sound = self._sound(taken, _check_bytes, desk)
+        return sound, sound.raws
+
+    def _sound(self, taken: Taken, check: Callable[[Any], None], desk: Desk) -> Taken:
+        sound = Taken([], [])
         for seq, raw in taken.pairs():
             try:
-                packed.append(self._packed(raw))
+                check(raw)
             except Exception as error:
                 unreadable(desk, self._setting.codec, seq, raw, error)
             else:
-                sendable.seqs.append(seq)
-                sendable.raws.append(raw)
-        return sendable, packed
-
-    def _packed(self, raw: Any) -> bytes:
-        if not self._items_in:
-            if isinstance(raw, bytes):
-                return raw
-            raise TypeError("too large to be sent")
-        try:
-            return dumps(raw)
-        except Exception as error:
-            raise InvalidRecord(
-                f"the item cannot be sent to a worker process: {error}; hint: give plain values, "
-                "or run in threads"
-            ) from error
+                sound.seqs.append(seq)
+                sound.raws.append(raw)
+        return sound
 
     def _report(self, lane: Lane, done: Done, taken: Taken, desk: Desk) -> None:
         """Report what has become of a portion."""
@@ -164,7 +159,7 @@ class ProcessEngine:
         if columns is not None and columns.names is None:
             columns.names = done.columns
         desk.seqs.extend(done.seqs)
-        desk.rows.extend(map(pickle.loads, done.rows) if self._objects_out else done.rows)
+        desk.rows.extend(unpacked(done.rows))
         desk.filtered.extend(done.filtered)
         desk.latencies.extend(done.latencies)
         for seq in done.blank:
@@ -251,6 +246,21 @@ class ProcessEngine:
 
 async def _all(starting: Iterable[Awaitable[Any]]) -> None:
     await asyncio.gather(*starting)
+
+
+def _check_bytes(raw: Any) -> None:
+    if not isinstance(raw, bytes):
+        raise TypeError("too large to be sent")
+
+
+def _check_item(item: Any) -> None:
+    try:
+        dumps(item)
+    except Exception as error:
+        raise InvalidRecord(
+            f"the item cannot be sent to a worker process: {error}; hint: give plain values, or "
+            "run in threads"
+        ) from error
 
 
 def _taken(records: list[Record]) -> Taken:

@@ -16,8 +16,8 @@ from typing import IO, Any
 from .. import errors
 from ..errors import BatchmillError, ConfigError, MissingDependency, TaskHookFailed
 from .cells import Cells
+from .orders import Orders
 from .wire import Close, Done, Ended, Portion, Ready, Refused, blob, dumps, frame, from_worker
-from .worker import Orders
 
 PIPE_BYTES = 1 << 20
 """Room in a pipe, where the system grants it: a portion fits, so that neither side waits to send

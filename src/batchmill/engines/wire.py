@@ -14,8 +14,6 @@ from typing import Any, BinaryIO
 import cloudpickle
 import msgspec
 
-from ..errors import UnencodableResult
-from ..protocols import Codec
 from ..records import Failure
 
 Told = tuple[str, str, str, tuple[str, ...], int | None, float | None]
@@ -30,7 +28,8 @@ class Portion(msgspec.Struct, array_like=True, tag="portion"):
 
     lane: int
     seqs: list[int]
-    raws: list[bytes]
+    raws: list[bytes] | bytes
+    """A pickled list of them where they are no bytes."""
     attempts: dict[int, int]
     """Of the records that have been tried before."""
     columns: tuple[str, ...] | None = None
@@ -58,7 +57,8 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
     lane: int
     lasted_s: float
     seqs: list[int]
-    rows: list[bytes]
+    rows: list[bytes] | bytes
+    """A pickled list of them where they are no bytes."""
     filtered: list[int]
     blank: list[int]
     latencies: list[float]
@@ -143,30 +143,9 @@ def dumps(value: Any) -> bytes:
         return pickled
 
 
-class PickledCodec:
-    """A job's codec in a worker, where items come, or results go, as pickles."""
-
-    def __init__(self, codec: Codec, *, items_in: bool, objects_out: bool) -> None:
-        self._codec = codec
-        self._items_in = items_in
-        self.columns = codec.columns
-        self.join = codec.join
-        self.explain = codec.explain
-        self.decode = self._unpickle if items_in else codec.decode
-        self.encode = self._pickle if objects_out else codec.encode
-
-    def _unpickle(self, raw: Any) -> Any:
-        return self._codec.decode(pickle.loads(raw))  # noqa: S301 - from the driver's own pipe
-
-    def _pickle(self, result: Any) -> bytes:
-        row = self._codec.encode(result)
-        try:
-            return dumps(row)
-        except Exception as error:
-            raise UnencodableResult(
-                f"the result cannot be sent from a worker process: {error}; hint: return plain "
-                "values, or run in threads"
-            ) from error
-
-    def key_of(self, raw: Any) -> str | int | None:
-        return self._codec.key_of(pickle.loads(raw) if self._items_in else raw)  # noqa: S301
+def unpacked(values: list[bytes] | bytes) -> list[Any]:
+    """Records or rows as they were before they travelled."""
+    if isinstance(values, list):
+        return values
+    found: list[Any] = pickle.loads(values)  # noqa: S301 - from one's own pipe
+    return found

@@ -12,8 +12,6 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 import msgspec
@@ -24,6 +22,7 @@ from .cells import Cells
 from .in_turn import InTurn, LaneSlot
 from .lane import Lane
 from .on_loop import LoopEngine
+from .orders import Orders
 from .wire import Close, Ended, Ready, Refused, frame, read_blob, to_worker
 
 READ_BYTES = 1 << 20
@@ -32,15 +31,6 @@ _PR_SET_PDEATHSIG = 1
 _MEMORY = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
 """What is limited: memory that can be written to, where the system knows the difference; a mapped
 file or a library is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What sets a worker up; pickled."""
-
-    prepare: Callable[[], Setting]
-    memory_limit: int | None = None
-    """Bytes of memory that the worker may ask for."""
 
 
 def main() -> NoReturn:
@@ -120,8 +110,7 @@ class _Worker:
         self._engine = LoopEngine(setting, LaneSlot) if is_async else InTurn(setting)
         cells = Cells(self._cells_fd, setting.slots)
         self._lanes = [
-            Lane(number, cells, setting, self.send, orders.memory_limit)
-            for number in range(setting.slots)
+            Lane(number, cells, setting, self.send, orders) for number in range(setting.slots)
         ]
         loop = asyncio.get_running_loop()
         os.set_blocking(self._commands, False)

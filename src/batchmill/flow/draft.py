@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -41,7 +41,8 @@ class Draft:
     def succeeded(self, seqs: list[int], rows: list[Any]) -> None:
         """Add records of this run with their rows. Sorts `seqs`."""
         if self._reorder is not None:
-            self._in_order(zip(seqs, rows, strict=True))
+            self._reorder.put_rows(seqs, rows)
+            self._leave_in_order(self._reorder)
             return
         self._append(rows)
         self.commit.counts.succeeded += len(seqs)
@@ -50,7 +51,9 @@ class Draft:
     def filtered(self, seqs: list[int]) -> None:
         """Add records of this run that have no row. Sorts `seqs`."""
         if self._reorder is not None:
-            self._in_order((seq, NoRow.FILTERED) for seq in seqs)
+            for seq in seqs:
+                self._reorder.put(seq, NoRow.FILTERED)
+            self._leave_in_order(self._reorder)
             return
         self.commit.counts.filtered += len(seqs)
         self.commit.settled += ranges_of(seqs)
@@ -71,34 +74,35 @@ class Draft:
         (self.commit.resolved if was == "failed" else self.commit.replaced).append(seq)
         self._append(list(rows))
 
-    def _one(self, seq: int, outcome: Any) -> None:
+    def _one(self, seq: int, outcome: NoRow | DeadLetter) -> None:
         if self._reorder is not None:
-            self._in_order([(seq, outcome)])
+            self._reorder.put(seq, outcome)
+            self._leave_in_order(self._reorder)
         else:
-            self._leave(seq, outcome, [])
+            self._leave(seq, outcome)
 
-    def _in_order(self, outcomes: Iterable[tuple[int, Any]]) -> None:
-        assert self._reorder is not None
-        self._reorder.put(outcomes)
+    def _leave_in_order(self, reorder: Reorder) -> None:
         rows: list[Any] = []
-        for seq, outcome in self._reorder.pop_ready():
-            self._leave(seq, outcome, rows)
+        for seq, run in reorder.pop_ready():
+            if isinstance(run, list):
+                rows += run
+                self.commit.counts.succeeded += len(run)
+                self.commit.settled.append((seq, seq + len(run)))
+            else:
+                self._leave(seq, run)
         self._append(rows)
 
-    def _leave(self, seq: int, outcome: Any, rows: list[Any]) -> None:
+    def _leave(self, seq: int, outcome: NoRow | DeadLetter) -> None:
         commit = self.commit
         commit.settled.append((seq, seq + 1))
-        if outcome is NoRow.FILTERED:
-            commit.counts.filtered += 1
-            commit.filtered.append(seq)
-        elif outcome is NoRow.BLANK:
-            commit.counts.blank += 1
-        elif isinstance(outcome, DeadLetter):
+        if isinstance(outcome, DeadLetter):
             commit.counts.failed += 1
             commit.dead_letters.append(outcome)
+        elif outcome is NoRow.FILTERED:
+            commit.counts.filtered += 1
+            commit.filtered.append(seq)
         else:
-            commit.counts.succeeded += 1
-            rows.append(outcome)
+            commit.counts.blank += 1
 
     def _append(self, rows: list[Any]) -> None:
         if rows:

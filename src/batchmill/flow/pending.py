@@ -48,7 +48,7 @@ class Pending:
         start: Mark,
         limit: int | None,
         together: int,
-        ahead: int = MAX_AHEAD,
+        ahead: int | None,
     ) -> None:
         self.read_to = start
         self.exhausted = source is None
@@ -58,7 +58,7 @@ class Pending:
         self._stop = stop
         self._limit = limit
         self._together = together
-        self._max_ahead = ahead
+        self._max_ahead = ahead or MAX_AHEAD
         self._taken = 0
         self._store = store
         self._source = source

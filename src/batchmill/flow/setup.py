@@ -14,7 +14,7 @@ from .desk import Clock, RunDesk
 from .draft import Draft
 from .feed import RunFeed
 from .hooks import Hooks
-from .pending import MAX_AHEAD, Pending
+from .pending import Pending
 from .run import Parts
 from .stop import Stop
 from .ticker import Ticker
@@ -50,7 +50,7 @@ def assemble(
     committer = Committer(store, commit_every_s, clock.now, written)
     pending = Pending(source, store, desk, committer, pacer, stop,
                       start=start, limit=job.limit, together=engine.together,
-                      ahead=ahead or MAX_AHEAD)  # fmt: skip
+                      ahead=ahead)  # fmt: skip
     feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
                    together=engine.together)  # fmt: skip
     meter = Meter(watch, desk, feed, engine, store.counts.settled)

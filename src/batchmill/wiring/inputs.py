@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +159,20 @@ def _exact(job: Job, task: Task) -> bool:
     return wanted == "exact" and task.record_type is None
 
 
-def _csv_reader(job: Job, task: Task) -> CsvReader:
+def key_reader(job: Job) -> Callable[[Any], str | int | None]:
+    """Raw record to its key, without the task. The input is looked at when it is first asked."""
+    if not is_path(job.source) or format_of(job) not in _TABLES:
+        return JsonReader(key=job.key).key_of
+    reader = cache(lambda: _csv_reader(job, None))
+    return lambda raw: reader().key_of(raw)
+
+
+def _csv_reader(job: Job, task: Task | None) -> CsvReader:
     found = _input_of(job)
     options = _options_of(job, found.format)
     names = _csv_files(found, options).names
-    convert = None if task.record_type is None else RowConverter(task.record_type)
+    record_type = task.record_type if task else None
+    convert = None if record_type is None else RowConverter(record_type)
     return CsvReader(CsvDialect.of(options, found.format), names, job.key, convert)
 
 

@@ -20,6 +20,7 @@ from ..protocols import Writer
 from ..records import Columns
 from ..sinks.appended import AppendedFile, compressor_for
 from ..tasks.nearest import did_you_mean
+from .inputs import format_of, is_path
 
 _FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".jsonlines": "jsonl", ".json": "jsonl",
             ".csv": "csv", ".tsv": "tsv"}  # fmt: skip
@@ -30,10 +31,12 @@ def sink_of(job: Job, columns: Columns | None = None) -> AppendedFile:
     """The results file that the job names; `columns` are those that its writer knows of."""
     assert job.sink is not None
     path = Path(job.sink).absolute()
-    rows: RowFormat = JsonRows()
     shape = _shape_of(job)
+    rows: RowFormat
     if shape is not None:
         rows = CsvRows(shape, columns, job.rerun_key)
+    else:
+        rows = JsonRows(text_keys=is_path(job.source) and format_of(job) in ("csv", "tsv"))
     return AppendedFile(path, compressor_for(path), rows)
 
 

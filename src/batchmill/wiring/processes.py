@@ -11,8 +11,7 @@ from ..engines.base import Setting
 from ..engines.cores import usable_cores
 from ..engines.crew import Crew
 from ..engines.on_processes import ProcessEngine
-from ..engines.wire import PickledCodec
-from ..engines.worker import Orders
+from ..engines.orders import Orders
 from ..errors import ConfigError
 from ..job import Job
 from ..options import Retry
@@ -37,9 +36,9 @@ def process_engine(job: Job, setting: Setting) -> ProcessEngine:
     else:
         lanes = 1 if job.rate else PIPELINED
     prepare = Prepare(_without_objects(job), _portable(setting.task), lanes)
-    orders = Orders(prepare=prepare, memory_limit=job.worker_bytes)
+    orders = Orders(prepare=prepare, objects_out=job.sink is None, memory_limit=job.worker_bytes)
     crew = Crew(workers=workers, lanes=lanes, orders=orders, threads=max(1, cores // workers))
-    return ProcessEngine(setting, crew, items_in=prepare.items_in, objects_out=job.sink is None)
+    return ProcessEngine(setting, crew, items_in=prepare.items_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,7 @@ class Prepare:
             if isinstance(self.task, str)
             else pickle.loads(self.task)  # noqa: S301 - from the driver
         )
-        codec = PickledCodec(codec_of(job, task), items_in=self.items_in,
-                             objects_out=job.sink is None)  # fmt: skip
-        return setting_of(job, task, codec, self.slots)
+        return setting_of(job, task, codec_of(job, task), self.slots)
 
 
 def _without_objects(job: Job) -> Job:
