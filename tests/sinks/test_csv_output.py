@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,7 @@ from batchmill.ledger.ledger import SqliteLedger
 from batchmill.ledger.rerun import mark_reruns
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
+from commands import environment
 from small_jobs import KEY_OF, source_of, tamper, write
 
 
@@ -335,3 +338,53 @@ def test_a_list_of_results_is_so_many_rows(tmp_path):
     run(job(tmp_path, task=lambda record: [record] * record["id"]))
 
     assert ["1"] == [row["id"] for row in rows(tmp_path)]
+
+
+TASK = """
+def process_record(record):
+    return record | {"gen": GEN}
+"""
+
+
+def command(folder, *words):
+    done = subprocess.run([sys.executable, "-m", "batchmill", *words], cwd=folder, text=True,
+                          capture_output=True, env=environment())  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("sink", ["out.csv", "out.jsonl"])
+def test_the_commands_take_csv_in_as_they_take_json(tmp_path, sink):
+    (tmp_path / "in.csv").write_text('id;name\n1;"a;\n""b"""\n2;c\n3;d\n')
+    (tmp_path / "task.py").write_text(TASK.replace("GEN", "1"))
+    (tmp_path / "job.toml").write_text(
+        f'[job]\ntask = "task.py"\nkey = "id"\n[source]\npath = "in.csv"\ndelimiter = ";"\n'
+        f'[sink]\npath = "{sink}"\n'
+    )
+
+    assert command(tmp_path, "run", "job.toml")[0] == 0
+    (tmp_path / "task.py").write_text(TASK.replace("GEN", "2"))
+    assert command(tmp_path, "rerun", "job.toml", "--key", "2")[0] == 0
+
+    for words in (["job.toml"], [sink, "--input", "in.csv"]):
+        code, said = command(tmp_path, "verify", *words)
+        assert (code, "no 'id' has more results than records" in said) == (0, True), said
+    assert "3 of 3 read" in command(tmp_path, "status", sink)[1]
+    assert "succeeded     3" in command(tmp_path, "report", sink)[1]
+    if sink == "out.csv":
+        assert {"1": "1", "2": "2", "3": "1"} == {
+            row["id"]: row["gen"] for row in rows(tmp_path)}  # fmt: skip
+
+
+def number(record):
+    return {"id": int(record["id"])}
+
+
+def test_a_task_may_make_numbers_of_the_keys_of_a_csv_file(tmp_path):
+    (tmp_path / "in.csv").write_text("id\n1\n2\n3\n")
+    made = job(tmp_path, "out.jsonl", source=tmp_path / "in.csv", task=number)
+    run(replace(made, limit=2))
+    (tmp_path / "out.ledger").unlink()
+
+    report = run(made)
+
+    assert (2, 3) == (report.already_settled, report.succeeded)

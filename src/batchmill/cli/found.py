@@ -10,12 +10,14 @@ from typing import Any
 
 from ..config.target import find_ledger, load_target
 from ..errors import ConfigError, LedgerError
-from ..formats.json_reader import JsonReader
 from ..job import Job
 from ..ledger.reading import LedgerState, read_ledger
 from ..paths import JobPaths
 from ..protocols import Source
 from ..wiring.files import name_of, source_of
+from ..wiring.inputs import key_reader
+
+KeyOf = Callable[[Any], str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class FoundJob:
     key: str | None = None
     source: Source | None = None
     job: Job | None = None
+    key_of: KeyOf | None = None
+    """Raw record to its key, without the task; None without a key or a source."""
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerState | None]:
@@ -54,20 +58,35 @@ def of_config(job: Job) -> FoundJob:
     """Raises ConfigError for a job that leaves nothing to be found."""
     if job.sink is None:
         raise ConfigError("the job has no output", hint="give --output")
-    return FoundJob(name_of(job), JobPaths.of(job.sink, job.errors), job.key, source_of(job), job)
+    paths = JobPaths.of(job.sink, job.errors)
+    return FoundJob(name_of(job), paths, job.key, source_of(job), job, _key_of(job))
 
 
 def _left_behind(ledger: Path, target: Path, given: Mapping[str, Any]) -> FoundJob:
     """A job of which only the output, or the ledger, is known."""
     name, settings, report = _remembered(ledger)
     output = _output_of(ledger, report) if target == ledger else target
-    source = given.get("source")
+    key = given.get("key") or settings.get("key")
+    read = _reading(given["source"], key, settings) if "source" in given else None
     return FoundJob(
         name=name or output.name,
         paths=JobPaths.of(output, given.get("errors") or _beside(ledger, report.get("errors"))),
-        key=given.get("key") or settings.get("key"),
-        source=source_of(Job(source=source, task=None)) if source else None,
+        key=key,
+        source=source_of(read) if read else None,
+        key_of=_key_of(read) if read else None,
     )
+
+
+def _reading(source: str, key: str | None, settings: Mapping[str, Any]) -> Job:
+    """A job that reads this source as the one that was run has."""
+    told = {name.removeprefix("source."): value for name, value in settings.items()
+            if name.startswith("source.") and value is not None}  # fmt: skip
+    return Job(source=source, task=None, key=key, source_format=told.pop("format", None),
+               source_options=told)  # fmt: skip
+
+
+def _key_of(job: Job) -> KeyOf | None:
+    return key_reader(job) if job.key else None
 
 
 def _remembered(ledger: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -95,8 +114,3 @@ def _output_of(ledger: Path, report: Mapping[str, Any]) -> Path:
             return path
     raise ConfigError(f"the output of {ledger} is not beside it",
                       hint="give the output instead of the ledger")  # fmt: skip
-
-
-def key_reader(key: str | None) -> Callable[[Any], str | int | None] | None:
-    """Raw record to its key, without the task."""
-    return JsonReader(key=key).key_of if key else None

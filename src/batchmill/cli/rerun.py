@@ -19,7 +19,7 @@ from ..ledger.next_run import NextRun, next_run
 from ..ledger.rerun import Marked, mark_reruns
 from ..wiring.files import name_of, settings_of, source_of
 from . import options
-from .found import FoundJob, key_reader, of_config
+from .found import FoundJob, of_config
 from .output import say
 from .running import Manner, run_and_show
 
@@ -78,7 +78,7 @@ def _with_key(config: JobConfig) -> JobConfig:
 def _mark(config: JobConfig, wanted: list[str]) -> Marked:
     """Mark the records, while no other run is active. Raises rather than marking some only."""
     job, found = config.job, of_config(config.job)
-    key, key_of = job.key, key_reader(job.key)
+    key, key_of = job.key, found.key_of
     if key is None or key_of is None:
         raise ConfigError("the job has no key, so its records have no names",
                           hint="set job.key to the field that names a record")  # fmt: skip

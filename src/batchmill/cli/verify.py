@@ -13,7 +13,7 @@ from ..ledger.verify import Finding, verify
 from ..observers.text import printable
 from ..report import ExitCode
 from . import options
-from .found import find_job, key_reader
+from .found import find_job
 from .output import put, put_json, say
 
 _EXAMPLES = """\b
@@ -38,7 +38,7 @@ def command(target: str, *, as_json: bool, **fields: Any) -> int:
     found = find_job(target, fields)
     if not found.paths.ledger.exists():
         raise ConfigError(f"{found.paths.ledger} is not there", hint="the job has not run yet")
-    findings = verify(found.paths, source=found.source, key=found.key, key_of=key_reader(found.key))
+    findings = verify(found.paths, source=found.source, key=found.key, key_of=found.key_of)
     for finding in findings:
         _put(finding, as_json=as_json)
     if holder_of(found.paths.lock):

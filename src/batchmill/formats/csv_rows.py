@@ -82,7 +82,7 @@ class CsvRows:
                 continue
             yield Row(raw, offset, _result_of(names, self._cells_in(raw, offset)))
 
-    def key(self, key: str | int) -> str | int:
+    def key(self, key: Any) -> Any:
         return str(key)
 
     def is_marked(self, value: object) -> bool:

@@ -11,9 +11,16 @@ from .rows import Row
 
 
 class JsonRows:
-    """A result on every line."""
+    """A result on every line.
+
+    With `text_keys`, for records that are text, a number and its text are the same key: the task
+    may have made the one of the other.
+    """
 
     kind = "JSON"
+
+    def __init__(self, *, text_keys: bool = False) -> None:
+        self._text_keys = text_keys
 
     def head(self) -> bytes:
         return b""
@@ -25,8 +32,9 @@ class JsonRows:
         for line, offset in lines_of(pieces):
             yield Row(line, offset, parsed(line))
 
-    def key(self, key: str | int) -> str | int:
-        return key
+    def key(self, key: Any) -> Any:
+        number = isinstance(key, int) and not isinstance(key, bool)
+        return str(key) if self._text_keys and number else key
 
     def is_marked(self, value: object) -> bool:
         return bool(value)

@@ -39,8 +39,8 @@ class RowFormat(Protocol):
         """The rows of the whole output, of which `pieces` are the bytes in order."""
         ...
 
-    def key(self, key: str | int) -> str | int:
-        """A record's key as a result of it would show it."""
+    def key(self, key: Any) -> Any:
+        """A key, of a record or of a result, as both are compared."""
         ...
 
     def is_marked(self, value: object) -> bool:

@@ -23,7 +23,7 @@ def format_of(settings: Mapping[str, Any]) -> RowFormat:
     """The format that the settings of a job, as its ledger remembers them, are of."""
     if settings.get("sink.format") in _CSV:
         return CsvRows(CsvShape.remembered(settings))
-    return JsonRows()
+    return JsonRows(text_keys=settings.get("source.format") in _CSV)
 
 
 def rows_in(path: Path, rows: RowFormat, plain: int | None = None) -> Iterator[Row]:
@@ -56,7 +56,7 @@ def pieces_of(path: Path, plain: int | None = None) -> Iterator[bytes]:
         raise SourceError(f"{path} ends {left:,} bytes too early")
 
 
-def key_text(row: Row, key: str) -> str | None:
-    """The key of a result, spelled as JSON; None if it has none."""
+def key_text(row: Row, key: str, rows: RowFormat) -> str | None:
+    """The key of a result, as it is compared, spelled as JSON; None if it has none."""
     result = row.result
-    return json.dumps(result[key]) if result is not None and key in result else None
+    return json.dumps(rows.key(result[key])) if result is not None and key in result else None

@@ -120,7 +120,7 @@ def _read_output(
             raise Changed(f"line {number} of {output} has no {key!r}: progress cannot be rebuilt",
                           hint="have the task return the key, or start again with --restart",
                           )  # fmt: skip
-        rows.append((json.dumps(result[key]), 1, _is_marked(form, result, rerun_key)))
+        rows.append((json.dumps(form.key(result[key])), 1, _is_marked(form, result, rerun_key)))
         if len(rows) >= ROWS:
             _add(keys, rows)
     _add(keys, rows)

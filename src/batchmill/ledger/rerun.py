@@ -128,9 +128,9 @@ def _refuse_ambiguous(db: sqlite3.Connection, key: str) -> None:
 def _find_results(db: sqlite3.Connection, ledger: SqliteLedger, output: Path, key: str) -> None:
     """Note which of the records have a result. What lies behind the committed end is none."""
     sought = {text for (text,) in db.execute("SELECT key FROM found")}
-    results = results_in(output, format_of(ledger.settings), ledger.output_plain)
-    for number, row in enumerate(results, 1):
-        text = key_text(row, key)
+    rows = format_of(ledger.settings)
+    for number, row in enumerate(results_in(output, rows, ledger.output_plain), 1):
+        text = key_text(row, key, rows)
         if text is None:
             raise ConfigError(
                 f"line {number} of {output} has no {key!r}, so results cannot be found by key",

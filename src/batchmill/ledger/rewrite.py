@@ -105,7 +105,7 @@ def remove_superseded(ledger: SqliteLedger, output: Path, rows: RowFormat, key: 
 
     def keep(row: Row) -> bool:
         nonlocal removed
-        gone = row.offset < superseded.get(key_text(row, key) or "", 0)
+        gone = row.offset < superseded.get(key_text(row, key, rows) or "", 0)
         removed += gone
         if not gone:
             awaited.kept(row)

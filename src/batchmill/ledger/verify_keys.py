@@ -95,7 +95,7 @@ def _count_results(
     keyless, last = 0, ""
     rows: list[tuple[str, int, int, int]] = []
     for row in committed(output):
-        text = key_text(row, key)
+        text = key_text(row, key, output.format)
         if text is None:
             keyless, last = keyless + 1, ""
         elif row.offset >= replaced.get(text, 0):
