@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,8 @@ MANNERS: tuple[dict[str, Any], ...] = (
 )
 """How a run may be run, from one to the next: it makes no difference to the job."""
 
+IN_PROCESSES: dict[str, Any] = {"threads": False, "processes": True, "job": {}}
+
 
 def kill_again_and_again(
     lab: Lab,
@@ -53,6 +56,7 @@ def kill_again_and_again(
     records: int = 1200,
     sink: str = "out.jsonl",
     order: str = "completion",
+    manners: Sequence[dict[str, Any]] = MANNERS,
 ) -> Chain:
     """Kill a job's runs until there were so many kills, then let it run to its end.
 
@@ -65,7 +69,7 @@ def kill_again_and_again(
     chain = Chain(trial)
     most = max(40, 3 * records // kills)
     while chain.kills < kills:
-        _one_kill(chain, draw, most)
+        _one_kill(chain, draw, most, draw.choice(manners))
     last = trial.run(pause_s=0.0, threads=draw.random() < 0.5)
     chain.runs += 1
     chain.problems += [f"the last run: {problem}" for problem in last.problems]
@@ -73,8 +77,7 @@ def kill_again_and_again(
     return chain
 
 
-def _one_kill(chain: Chain, draw: random.Random, most: int) -> None:
-    manner = draw.choice(MANNERS)
+def _one_kill(chain: Chain, draw: random.Random, most: int, manner: dict[str, Any]) -> None:
     chain.runs += 1
     chance = draw.random()
     if chance < 0.45:

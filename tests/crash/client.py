@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from typing import Any
 
 from batchmill import BatchmillError, Job, Retry, current, run
@@ -71,6 +72,8 @@ def _confine(spec: dict[str, Any]) -> None:
 
 def _job(spec: dict[str, Any]) -> Job:
     options = dict(spec.get("job", {}))
+    if spec.get("processes"):
+        options |= {"engine": "process", "workers": 2}
     retry = Retry(max_attempts=5, wait_min_s=0.001, wait_max_s=0.002)
     return Job(
         source=spec["source"], sink=spec["sink"], task=_task(spec), key=options.pop("key", "id"),
@@ -112,4 +115,24 @@ def _task(spec: dict[str, Any]) -> Any:
             time.sleep(pause_s)
         return answer(record, attempt, gen)
 
+    if spec.get("processes"):
+        return InAProcess(spec["executions"], pause_s, gen)
     return in_a_thread if spec.get("threads") else on_the_loop
+
+
+@dataclass
+class InAProcess:
+    """The same in worker processes, which open files of their own."""
+
+    executions: str
+    pause_s: float
+    gen: int
+
+    def on_startup(self) -> dict[str, int]:
+        return {"fd": os.open(self.executions, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)}
+
+    def process_record(self, record: dict[str, Any], context: dict[str, int]) -> Any:
+        now = current()
+        os.write(context["fd"], b"%07d\n" % now.seq)
+        time.sleep(self.pause_s)
+        return answer(record, now.attempt, self.gen)
