@@ -266,6 +266,18 @@ def test_a_row_that_was_broken_by_hand_is_taken_out_and_made_again(tmp_path):
     assert differences(tmp_path) == []
 
 
+def test_a_mark_without_cells_in_the_other_rows_does_not_have_all_of_them_called_again(tmp_path):
+    people(tmp_path, 12)
+    run(job(tmp_path, rerun_key="redo"))
+    edited = text(tmp_path).replace(b"id,name\n", b"id,name,redo\n")
+    (tmp_path / "out.csv").write_bytes(edited)
+
+    with pytest.raises(Changed, match=r"rows of .*out\.csv are no CSV"):
+        run(job(tmp_path, rerun_key="redo"))
+
+    assert edited == text(tmp_path)
+
+
 @pytest.mark.parametrize("sink", ["out.csv", "out.csv.gz"])
 def test_a_rerun_replaces_the_row_and_keeps_the_header(tmp_path, sink):
     people(tmp_path, 6)

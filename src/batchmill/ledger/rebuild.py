@@ -23,6 +23,8 @@ from .output import PIECE_BYTES, pieces_of, results_in
 from .rewrite import finish_rewrite, write_copy
 
 ROWS = 1000
+SAMPLE = 10
+"""Rows that an output must have before their share says something."""
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ def _read_output(
     found: Found,
 ) -> None:
     rows: list[tuple[str, int, int]] = []
+    number = 0
     for number, (_, _, result, _) in enumerate(results_in(output, form), 1):
         if result is None:
             found.broken += 1
@@ -124,6 +127,12 @@ def _read_output(
         if len(rows) >= ROWS:
             _add(keys, rows)
     _add(keys, rows)
+    if number >= SAMPLE and found.broken * 2 > number:
+        raise Changed(
+            f"{found.broken:,} of the {number:,} rows of {output} are no {form.kind}",
+            hint="put it back as it was (each row of CSV needs as many cells as the header), or"
+            " begin anew with --restart, which keeps the old output",
+        )
 
 
 def _is_marked(form: RowFormat, result: dict[str, Any], rerun_key: str | None) -> bool:
