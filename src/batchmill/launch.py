@@ -139,7 +139,7 @@ class Launch:
                 number,
                 store.counts.settled,
                 store.counts.failed,
-                self.engine.slots,
+                self.engine.calls,
                 self.engine.name,
             )
         )

@@ -223,6 +223,8 @@ class Engine(Protocol):
 
     name: str
     slots: int
+    """How many times `serve` is to run at a time."""
+    calls: int
     """How many calls it makes at a time."""
     together: int
     """How many records one call takes at most."""

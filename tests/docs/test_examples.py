@@ -28,6 +28,7 @@ PAGES = [
     "docs/guides/atomic-write.md",
     "docs/guides/batches.md",
     "docs/guides/getting-started.md",
+    "docs/guides/processes.md",
     "docs/guides/python-api.md",
 ]
 

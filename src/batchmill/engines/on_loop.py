@@ -58,7 +58,7 @@ class LoopEngine:
 
     def __init__(self, setting: Setting, slot: type[LoopSlot] = LoopSlot) -> None:
         """`slot` is the kind of slot that notes what is being called."""
-        self.slots = setting.slots
+        self.slots = self.calls = setting.slots
         self.together = setting.together
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""

@@ -54,7 +54,7 @@ class ThreadEngine:
     name = "thread"
 
     def __init__(self, setting: Setting) -> None:
-        self.slots = setting.slots
+        self.slots = self.calls = setting.slots
         self.together = setting.together
         self.abandoned = 0
         """Calls that did not end when they were given up, and may still be running."""
