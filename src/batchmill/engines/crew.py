@@ -57,6 +57,11 @@ class Worker:
             return await self._start(times - 1)
         return self.process
 
+    def give_up_start(self) -> None:
+        """End a process that is being started; whoever waits for it gets a TaskHookFailed."""
+        if self.process is not None:
+            self.process.give_up_start()
+
     async def close(self) -> None:
         if self.process is not None:
             await self.process.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
@@ -40,6 +40,7 @@ class ProcessEngine:
     def __init__(self, setting: Setting, crew: Crew, *, items_in: bool) -> None:
         """`items_in`: records are no bytes, and travel as pickles."""
         self.slots = crew.workers * crew.lanes
+        self.calls = self.slots if setting.task.is_async else crew.workers
         self.together = setting.together
         self.deaths = 0
         self._setting = setting
@@ -52,19 +53,21 @@ class ProcessEngine:
         """Records held by workers that died between two calls, until they are answered for."""
         self._first = asyncio.Lock()
         """Held by one portion after the other while the columns of the output are not known."""
+        self._started = False
         self._cancelled = False
         self._drained = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            self._workers = [Worker(self._crew) for _ in range(self._crew.workers)]
-            for worker in self._workers:
-                stack.push_async_callback(worker.close)
+        self._workers = [Worker(self._crew) for _ in range(self._crew.workers)]
+        try:
             await _all(worker.ready() for worker in self._workers)
             self._lanes.extend(Lane(worker, number) for number in range(self._crew.lanes)
                                for worker in self._workers)  # fmt: skip
+            self._started = True
             yield
+        finally:
+            await _all_to_the_end(worker.close() for worker in self._workers)
 
     async def serve(self, feed: Feed, desk: Desk) -> None:
         lane = self._lanes.popleft()
@@ -233,6 +236,8 @@ class ProcessEngine:
         for lane in self._busy:
             if lane.answer is not None and not lane.answer.done():
                 lane.answer.set_result(Lost("was given up", {}))
+        for worker in self._workers if self._started else ():
+            worker.give_up_start()
 
     def oldest(self) -> tuple[int, float] | None:
         calls = [
@@ -246,6 +251,13 @@ class ProcessEngine:
 
 async def _all(starting: Iterable[Awaitable[Any]]) -> None:
     await asyncio.gather(*starting)
+
+
+async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:
+    """Wait for all of them; then raise the first error."""
+    for ended in await asyncio.gather(*closing, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
 
 
 def _check_bytes(raw: Any) -> None:

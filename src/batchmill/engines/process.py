@@ -162,6 +162,12 @@ class Process:
         self._popen.wait()
         self.look()
 
+    def give_up_start(self) -> None:
+        """End it if the task has not been started up."""
+        if not self._ready.done():
+            self._closing = True
+            self.kill()
+
     def check(self) -> None:
         """Bury the process, whose pipe has closed; end it if it has not ended by itself."""
         if self._over:
@@ -203,7 +209,7 @@ class Process:
             return
         self._closing = True
         try:
-            if self._ready.done():
+            if self._ready.done() and not self._ready.cancelled():
                 self._writer.write(frame(Close()))
                 busy = any(self._cells.calling(lane) for lane in range(self._lanes))
                 await asyncio.wait_for(self._ended, CLOSE_S if busy else None)
