@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from batchmill import Job
 from batchmill.errors import Changed, ConfigError
+from batchmill.records import Mark
+from batchmill.wiring.files import source_of
 from faults.little import adds_up
 
 
@@ -409,3 +412,25 @@ def test_a_pattern_that_nothing_matches_is_refused(table):
 
     with pytest.raises(ConfigError, match="no file matches"):
         table.run()
+
+
+def test_the_header_of_every_file_is_looked_at_before_anything_runs(table):
+    table.source_name = "part*.csv"
+    (table.folder / "part1.csv").write_bytes(b"id,name\n1,x\n")
+    (table.folder / "part2.csv").write_bytes(b"id,id\ny,z\n")
+
+    with pytest.raises(ConfigError, match=r"part2\.csv has 'id' more than once"):
+        table.run()
+
+
+def test_the_time_left_is_told_by_the_bytes_of_all_files(table):
+    table.source_name = "part*.csv"
+    for n in range(20):
+        (table.folder / f"part{n:02}.csv").write_bytes(b"id\n" + b"%02d\n" % n * 1000)
+    source = source_of(Job(source=table.source, task=echo, sink=table.output))
+
+    fractions = [source.fraction(block.end) for block in source.blocks(Mark())]
+
+    assert fractions == sorted(fractions)
+    assert fractions[9] == pytest.approx(0.5, abs=0.05)
+    assert fractions[-1] == 1.0

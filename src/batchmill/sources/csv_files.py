@@ -48,6 +48,11 @@ class CsvFiles(Files):
         headers = (self._header(number) for number in range(len(self.paths)))
         return next((header.names for header in headers if header.names), ())
 
+    def check(self) -> None:
+        """Read every header. Raises ConfigError for one whose names cannot be those of columns."""
+        for number in range(len(self.paths)):
+            self._header(number)
+
     def _header(self, number: int) -> Header:
         if self._known is None or self._known[0] != number:
             path = self.paths[number]

@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import Changed
+from ..errors import Changed, SourceError
 from ..files.streams import reading
 from ..records import Block, Mark
 from .lines import LineReader, Place
@@ -47,6 +48,8 @@ class Files:
         self.paths = list(paths)
         self.name = name or str(self.paths[0])
         self._seen: list[os.stat_result] = []
+        self._behind: list[int] = []
+        """Bytes on disk in front of each file, and of all of them."""
         self._number = 0
         self._stream: Bytes | None = None
 
@@ -75,6 +78,7 @@ class Files:
     def identity(self) -> dict[str, Any]:
         """Facts of the files. One that is changed before it is read is noticed by `blocks`."""
         self._seen = [path.stat() for path in self.paths]
+        self._behind = [0, *accumulate(facts.st_size for facts in self._seen)]
         facts = _facts(self._seen[0])
         if len(self.paths) > 1:
             every = [
@@ -100,6 +104,10 @@ class Files:
 
     def blocks(self, mark: Mark) -> Iterator[Block]:
         first, offset = divmod(mark.offset, FILE_BYTES)
+        if first >= len(self.paths):
+            raise Changed(f"{self.name} has fewer files than were read before",
+                          hint="put them back, set a key, or start again with --restart",
+                          )  # fmt: skip
         crc = mark.crc
         for number in range(first, len(self.paths)):
             seen = self._seen[number] if self._seen else None
@@ -112,6 +120,10 @@ class Files:
                 reader = self.reader(number, stream, mark, place)
                 for block in reader.blocks():
                     mark = block.end
+                    if mark.offset >= (number + 1) * FILE_BYTES:
+                        raise SourceError(f"{self.paths[number]} has more than 4 TiB",
+                                          hint="split it, and read its parts by a pattern",
+                                          )  # fmt: skip
                     yield self.dressed(block, number)
             crc, offset = reader.crc, 0
 
@@ -128,25 +140,24 @@ class Files:
         """By bytes as they lie on disk, in all files."""
         if mark.offset == 0:
             return 0.0
+        number, offset = divmod(mark.offset, FILE_BYTES)
         try:
-            sizes = [facts.st_size for facts in self._seen or map(os.stat, self.paths)]
-            number, offset = divmod(mark.offset, FILE_BYTES)
-            here = self._read_of(number, offset)
+            if not self._behind:
+                self.identity()
+            size = self.paths[number].stat().st_size
         except OSError:
             return None
-        whole = sum(sizes)
-        if here is None or not whole:
+        share = self._share_of(number, offset, size)
+        whole = self._behind[-1] - self._seen[number].st_size + size
+        if share is None or not whole:
             return None
-        return min(1.0, (sum(sizes[:number]) + here) / whole)
+        return min(1.0, (self._behind[number] + share * size) / whole)
 
-    def _read_of(self, number: int, offset: int) -> float | None:
-        """How much of the file of this number was read, in bytes on disk."""
+    def _share_of(self, number: int, offset: int, size: int) -> float | None:
+        """How much of the file of this number was read, from 0 to 1."""
         if self._stream is None or not self._stream.compressed:
-            return offset
-        if self._number != number:
-            return None
-        share = self._stream.position()
-        return None if share is None else share * self.paths[number].stat().st_size
+            return offset / size if size else None
+        return self._stream.position() if self._number == number else None
 
 
 def _facts(seen: os.stat_result) -> dict[str, Any]:

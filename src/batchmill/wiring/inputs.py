@@ -73,7 +73,10 @@ def source_of(job: Job) -> Source:
     """The source that the job names. Raises ConfigError for a format that is not known."""
     if not is_path(job.source):
         return JsonItemSource(job.source, encode_value) if job.sink else ItemSource(job.source)  # type: ignore[arg-type]
-    return _files_of(job)
+    files = _files_of(job)
+    if isinstance(files, CsvFiles):
+        files.check()
+    return files
 
 
 def _files_of(job: Job) -> Files:
