@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..errors import BatchmillError, InvalidRecord, TimedOut, WorkerDied
+from ..errors import BatchmillError, TimedOut, WorkerDied
 from ..protocols import Desk, Feed
 from ..records import Failure, Taken
 from .base import Setting
 from .crew import Crew, Lane, Worker
 from .process import Lost
-from .slot import fail, give_back, unreadable
-from .wire import Done, Portion, Told, dumps, unpacked
+from .sender import Sender
+from .slot import fail, give_back
+from .wire import Done, Portion, Told, unpacked
 from .work import Record
 
 PORTION_S = 0.05
@@ -45,7 +46,7 @@ class ProcessEngine:
         self.deaths = 0
         self._setting = setting
         self._crew = crew
-        self._items_in = items_in
+        self._sender = Sender(setting.codec, items_in=items_in)
         self._workers: list[Worker] = []
         self._lanes: deque[Lane] = deque()
         self._busy: list[Lane] = []
@@ -105,7 +106,7 @@ class ProcessEngine:
             await self._hand_over(lane, taken, desk)
 
     async def _hand_over(self, lane: Lane, taken: Taken, desk: Desk) -> None:
-        taken, packed = self._sendable(taken, desk)
+        taken, packed = self._sender.pack(taken, desk)
         if not taken.seqs or self._cancelled or self._drained:
             give_back(desk, taken.pairs())
             return
@@ -128,31 +129,6 @@ class ProcessEngine:
             self._report(lane, answer, taken, desk)
         else:
             self._report_loss(lane, answer, taken.pairs(), desk)
-
-    def _sendable(self, taken: Taken, desk: Desk) -> tuple[Taken, list[bytes] | bytes]:
-        """The records that can travel, and how they do; the others are reported."""
-        if self._items_in:
-            try:
-                return taken, dumps(taken.raws)
-            except Exception:
-                sound = self._sound(taken, _check_item, desk)
-                return sound, dumps(sound.raws)
-        if set(map(type, taken.raws)) == {bytes}:
-            return taken, taken.raws
-        sound = self._sound(taken, _check_bytes, desk)
-        return sound, sound.raws
-
-    def _sound(self, taken: Taken, check: Callable[[Any], None], desk: Desk) -> Taken:
-        sound = Taken([], [])
-        for seq, raw in taken.pairs():
-            try:
-                check(raw)
-            except Exception as error:
-                unreadable(desk, self._setting.codec, seq, raw, error)
-            else:
-                sound.seqs.append(seq)
-                sound.raws.append(raw)
-        return sound
 
     def _report(self, lane: Lane, done: Done, taken: Taken, desk: Desk) -> None:
         """Report what has become of a portion."""
@@ -258,21 +234,6 @@ async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:
     for ended in await asyncio.gather(*closing, return_exceptions=True):
         if isinstance(ended, BaseException):
             raise ended
-
-
-def _check_bytes(raw: Any) -> None:
-    if not isinstance(raw, bytes):
-        raise TypeError("too large to be sent")
-
-
-def _check_item(item: Any) -> None:
-    try:
-        dumps(item)
-    except Exception as error:
-        raise InvalidRecord(
-            f"the item cannot be sent to a worker process: {error}; hint: give plain values, or "
-            "run in threads"
-        ) from error
 
 
 def _taken(records: list[Record]) -> Taken:
