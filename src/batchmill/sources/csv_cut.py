@@ -30,15 +30,13 @@ class CsvCutter:
         self._quote = dialect.bytes_of(dialect.quotechar)
         self._delimiter = dialect.bytes_of(dialect.delimiter)
         self._escape = dialect.bytes_of(dialect.escapechar)
-        doubled = dialect.doublequote
+        self._doubled = dialect.doublequote
         self._signs = [sign for sign in (self._quote, self._escape) if sign]
-        escaped = [re.escape(self._escape) + b"."] if self._escape else []
-        twice = [re.escape(self._quote) * 2] if doubled and self._quote else []
-        quote = [re.escape(self._quote)] if self._quote else []
+        escaped = re.escape(self._escape) + b"."
+        quotes = [re.escape(self._quote) * (2 if self._doubled else 1), re.escape(self._quote)]
         ends = [re.escape(self._delimiter), re.escape(newline)]
-        self._in_quotes = re.compile(b"|".join([*escaped, *twice, *quote]) or b"$.", re.DOTALL)
-        self._in_plain = re.compile(b"|".join([*escaped, *ends]), re.DOTALL)
-        self._line_end = re.compile(rb"\r*\n" if newline == b"\n" else newline)
+        self._in_quotes = re.compile(b"|".join([escaped, *quotes]), re.DOTALL)
+        self._in_plain = re.compile(b"|".join([escaped, *ends]), re.DOTALL)
 
     def cut(self, data: bytes, *, final: bool) -> tuple[list[bytes], int]:
         """The records that are whole in `data`, which begins with one, and how far they reach."""
@@ -66,7 +64,7 @@ class CsvCutter:
                 continue
             records += lines[at:number]
             start += sum(map(len, lines[at:number])) + number - at
-            end = self.end_of(data, start, final=final)
+            end = self._end_of_suspect(data, start, final=final)
             if end is None:
                 return records, start
             whole = data[start:end].removesuffix(self._newline)
@@ -88,14 +86,16 @@ class CsvCutter:
         line_end = data.find(self._newline, start) + 1
         if line_end and not self._suspects([data[start:line_end]]):
             return line_end
+        return self._end_of_suspect(data, start, final=final)
+
+    def _end_of_suspect(self, data: bytes, start: int, *, final: bool) -> int | None:
         end = self._end_of_whole(data, start, final=final)
         if end >= 0 and end - start - (data[end - 1 : end] == self._newline) <= self._max:
             return end
         if end == _OPEN and not final and len(data) - start <= self._max:
             return None
-        if line_end:
-            return line_end
-        return len(data) if final else None
+        line_end = data.find(self._newline, start) + 1
+        return line_end or (len(data) if final else None)
 
     def sizes(self, read: Callable[[int], bytes]) -> Iterator[int]:
         """The bytes of each record, line end included: slower, and told one by one."""
@@ -116,39 +116,60 @@ class CsvCutter:
 
     def _end_of_whole(self, data: bytes, start: int, *, final: bool) -> int:
         """Where it ends if every quote is closed; else _BROKEN, or _OPEN at the end of data."""
-        at = start
+        quote, delimiter, newline = self._quote, self._delimiter, self._newline
+        at, line_end = start, -1
         while True:
-            if self._quote and data.startswith(self._quote, at):
-                at = self._behind_quotes(data, at + len(self._quote))
+            if quote and data.startswith(quote, at):
+                at = self._behind_quotes(data, at + len(quote))
                 if at < 0:
                     return _OPEN
-                if data.startswith(self._delimiter, at):
-                    at += len(self._delimiter)
+                if data.startswith(delimiter, at):
+                    at += len(delimiter)
                     continue
-                if ended := self._line_end.match(data, at):
-                    return ended.end()
+                if data.startswith(newline, at):
+                    return at + len(newline)
                 return self._behind_closed(data, at, final=final)
-            found = self._in_plain.search(data, at)
-            while found and found[0] not in (self._delimiter, self._newline):
-                found = self._in_plain.search(data, found.end())
-            if found is None:
-                return len(data) if final else _OPEN
-            if found[0] == self._newline:
-                return found.end()
-            at = found.end()
+            if self._escape:
+                at = self._behind_escapes(data, at)
+            if line_end < at:
+                line_end = data.find(newline, at)
+                if line_end < 0:
+                    return len(data) if final else _OPEN
+            at = data.find(delimiter, at, line_end) + len(delimiter)
+            if at < len(delimiter):
+                return line_end + len(newline)
+
+    def _behind_escapes(self, data: bytes, at: int) -> int:
+        """The place in a field without quotes behind which nothing is escaped."""
+        for found in self._in_plain.finditer(data, at):
+            if found[0] in (self._delimiter, self._newline):
+                return found.start()
+        return len(data)
 
     def _behind_closed(self, data: bytes, at: int, *, final: bool) -> int:
-        """What it means that neither a delimiter nor a line end stands behind a closing quote."""
-        rest = data[at : at + self._max].strip(b"\r")
-        if final:
-            return _BROKEN if rest else len(data)
-        return _BROKEN if len(rest) > _LONGEST_SIGN else _OPEN
+        """Where the record ends if nothing but a line end stands behind a closing quote."""
+        behind = at
+        while self._newline == b"\n" and data.startswith(b"\r", behind):
+            behind += 1
+        if behind > at and data.startswith(b"\n", behind):
+            return behind + 1
+        if behind == len(data):
+            return len(data) if final else _OPEN
+        return _OPEN if not final and len(data) - at < _LONGEST_SIGN else _BROKEN
 
     def _behind_quotes(self, data: bytes, at: int) -> int:
         """The place behind the quote that closes the field; -1 if there is none."""
-        for found in self._in_quotes.finditer(data, at, at + self._max + 1):
-            if found[0] == self._quote:
-                return found.end()
+        if self._escape:
+            for found in self._in_quotes.finditer(data, at, at + self._max + 1):
+                if found[0] == self._quote:
+                    return found.end()
+            return -1
+        quote, most, doubled = self._quote, at + self._max + 1, self._doubled
+        while (at := data.find(quote, at, most)) >= 0:
+            at += len(quote)
+            if not (doubled and data.startswith(quote, at)):
+                return at
+            at += len(quote)
         return -1
 
 
