@@ -8,7 +8,7 @@ from operator import length_hint
 from typing import Any
 
 from ..core.failures import failure_of
-from ..errors import UnencodableResult
+from ..errors import InvalidRecord, UnencodableResult
 from ..records import Failure, Taken
 from .base import Setting
 from .cells import Cells
@@ -68,7 +68,7 @@ class Lane:
         self._answer()
         while portion := await self._inbox.get():
             self._begin(portion)
-            if not self.cells.halted:
+            if self._raws and not self.cells.halted:
                 return True
             self._answer()
         return False
@@ -88,8 +88,14 @@ class Lane:
         self._portion = portion
         self._began = self._now()
         self.until = self._began + PORTION_MOST_S
-        self._raws = unpacked(portion.raws)
-        self.piece = zip(portion.seqs, self._raws, strict=True)
+        self.piece = iter(())
+        try:
+            self._raws = unpacked(portion.raws)
+        except Exception as error:
+            self._raws, self._called = [], portion.seqs
+            self._whole = self._told(_unreadable(error))
+        else:
+            self.piece = zip(portion.seqs, self._raws, strict=True)
 
     def _answer(self) -> None:
         """Tell the driver what has become of the portion, and begin anew."""
@@ -162,6 +168,13 @@ class Lane:
 
     def attempt(self, seq: int) -> int:
         return self._portion.attempts.get(seq, 1) if self._portion else 1
+
+
+def _unreadable(error: Exception) -> InvalidRecord:
+    return InvalidRecord(
+        f"the item cannot be read in a worker process: {type(error).__name__}: {error}; hint: give "
+        "plain values, or run in threads"
+    )
 
 
 def _unsendable(error: Exception) -> UnencodableResult:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..errors import BatchmillError, TimedOut, WorkerDied
+from ..errors import BatchmillError, TimedOut, UnencodableResult, WorkerDied
 from ..protocols import Desk, Feed
 from ..records import Failure, Taken
 from .base import Setting
@@ -137,8 +137,13 @@ class ProcessEngine:
         columns = self._setting.codec.columns
         if columns is not None and columns.names is None:
             columns.names = done.columns
-        desk.seqs.extend(done.seqs)
-        desk.rows.extend(unpacked(done.rows))
+        try:
+            rows = unpacked(done.rows)
+        except Exception as error:
+            _report_unreadable(error, done.seqs, dict(taken.pairs()), desk)
+        else:
+            desk.seqs.extend(done.seqs)
+            desk.rows.extend(rows)
         desk.filtered.extend(done.filtered)
         desk.latencies.extend(done.latencies)
         for seq in done.blank:
@@ -238,6 +243,15 @@ async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:
 
 def _taken(records: list[Record]) -> Taken:
     return Taken([seq for seq, _ in records], [raw for _, raw in records])
+
+
+def _report_unreadable(error: Exception, seqs: list[int], raws: dict[int, Any], desk: Desk) -> None:
+    """Report results of which one at least cannot be read; it is found by calling them in parts."""
+    told = UnencodableResult(
+        f"the result of a worker process cannot be read: {type(error).__name__}: {error}; hint: "
+        "return plain values, or run in threads"
+    )
+    desk.failed_together([(seq, raws[seq]) for seq in seqs], told)
 
 
 def _report_failures(done: Done, raws: dict[int, Any], desk: Desk) -> None:

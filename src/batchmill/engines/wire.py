@@ -7,6 +7,7 @@ never were bytes, are pickled.
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -134,13 +135,32 @@ def told(failure: Failure) -> Told:
     return failure[:6]
 
 
+class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles the classes and functions of a script as what they are made of."""
+
+    def reducer_override(self, value: Any) -> Any:
+        reduced = super().reducer_override(value)
+        if isinstance(value, type) and isinstance(reduced, tuple) and len(reduced) > 2:
+            # What msgspec notes on a class that it has decoded cannot travel, and is noted again.
+            reduced[2][0].pop("__msgspec_cache__", None)
+        return reduced
+
+
+def by_value(value: Any) -> bytes:
+    """Pickled, with all that only the driver's own script defines."""
+    with io.BytesIO() as file:
+        _ByValue(file).dump(value)
+        return file.getvalue()
+
+
 def dumps(value: Any) -> bytes:
     """Pickled by name where that works, and by value for what is defined in a script."""
     try:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        pickled = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     except Exception:
-        pickled: bytes = cloudpickle.dumps(value)
-        return pickled
+        return by_value(value)
+    # The script of the driver is not that of a worker: what is found in it by name is not there.
+    return by_value(value) if b"__main__" in pickled else pickled
 
 
 def unpacked(values: list[bytes] | bytes) -> list[Any]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, replace
 
-import cloudpickle
-
 from ..engines.base import Setting
 from ..engines.cores import usable_cores
 from ..engines.crew import Crew
 from ..engines.on_processes import ProcessEngine
 from ..engines.orders import Orders
+from ..engines.wire import by_value
 from ..errors import ConfigError
 from ..job import Job
 from ..options import Retry
@@ -76,10 +75,9 @@ def _portable(task: Task) -> str | bytes:
     if task.spec is not None:
         return task.spec
     try:
-        pickled: bytes = cloudpickle.dumps(task)
+        return by_value(task)
     except Exception as error:
         raise ConfigError(
             f"the task {task.name} cannot be sent to worker processes: {error}",
             hint="define it in a module of its own, and open in on_startup what it needs",
         ) from error
-    return pickled
