@@ -40,7 +40,7 @@ class CsvReader:
         self._convert = convert
         # The limit is one for the whole process; no field is longer than a record.
         csv.field_size_limit(max(csv.field_size_limit(), dialect.max_record_bytes))
-        rows = self._row
+        rows: Callable[[Any], Row] = self._row
         if not dialect.escapechar:
             rows = _fast(dialect, self._csv, self._front + names, self._row)
         self._plain: Callable[[Any], Any] = _converted(rows, convert) if convert else rows

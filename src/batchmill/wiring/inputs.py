@@ -179,6 +179,16 @@ def _csv_reader(job: Job, task: Task | None) -> CsvReader:
     return CsvReader(CsvDialect.of(options, found.format), names, job.key, convert)
 
 
+def settled_options(job: Job) -> Mapping[str, Any]:
+    """The source's options, with what the input's header says: a reader made from them in another
+    process, and later, reads records as the driver does."""
+    if not is_path(job.source) or format_of(job) not in _TABLES:
+        return job.source_options
+    found = _input_of(job)
+    names = _csv_files(found, _options_of(job, found.format)).names
+    return {**job.source_options, "fieldnames": list(names)}
+
+
 def source_settings(job: Job) -> dict[str, Any]:
     """What of the source decides what its records are."""
     if not is_path(job.source):

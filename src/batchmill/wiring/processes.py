@@ -17,6 +17,7 @@ from ..options import Retry
 from ..tasks.loading import load_task
 from ..tasks.task import Task
 from .files import codec_of, is_path
+from .inputs import settled_options
 from .setting import setting_of
 
 PIPELINED = 2
@@ -65,9 +66,10 @@ class Prepare:
 
 
 def _without_objects(job: Job) -> Job:
-    """The job without what a worker has no use for, and what may be unable to travel."""
+    """The job without what a worker has no use for, or what may be unable to travel."""
     source = job.source if is_path(job.source) else ()
-    return replace(job, source=source, task=None, retry=Retry(), name=job.name)
+    return replace(job, source=source, source_options=settled_options(job), task=None,
+                   retry=Retry())  # fmt: skip
 
 
 def _portable(task: Task) -> str | bytes:
