@@ -22,7 +22,22 @@ from typing import Any
 REFERENCE = Path(__file__).parent / "reference"
 
 PAGES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
-    "job": ("Jobs", {"batchmill": ("Job", "Retry", "run", "arun", "map", "DeadLetter", "Report", "ExitCode")}),
+    "job": (
+        "Jobs",
+        {
+            "batchmill": (
+                "Job",
+                "Retry",
+                "run",
+                "arun",
+                "map",
+                "DeadLetter",
+                "Report",
+                "ExitCode",
+                "FixedRecords",
+            )
+        },
+    ),
     "task": (
         "Inside a task",
         {

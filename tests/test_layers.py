@@ -42,7 +42,17 @@ LAYERS = {
     "edges": ["sources", "sinks", "engines", "observers", "ledger", "files", "formats", "tasks"],
     "flow": ["flow"],
     "ready": ["batchers"],
-    "doors": ["__init__", "__main__", "api", "mapping", "launch", "wiring", "config", "cli", "testing"],
+    "doors": [
+        "__init__",
+        "__main__",
+        "api",
+        "mapping",
+        "launch",
+        "wiring",
+        "config",
+        "cli",
+        "testing",
+    ],
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 MAY_IMPORT = {

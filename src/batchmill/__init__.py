@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .records import DeadLetter as DeadLetter
     from .report import ExitCode as ExitCode
     from .report import Report as Report
+    from .sources.fixed import FixedRecords as FixedRecords
 
 _HOMES = {
     "AsyncBatcher": "flow.batcher",
@@ -35,6 +36,7 @@ _HOMES = {
     "Current": "calling",
     "DeadLetter": "records",
     "ExitCode": "report",
+    "FixedRecords": "sources.fixed",
     "Job": "job",
     "Permanent": "errors",
     "Report": "report",
