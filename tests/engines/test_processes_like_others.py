@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from batchmill import Retry
 from batchmill.cli.app import invoke
 from batchmill.records import MESSAGE_CHARS
+from crash.workers import wait_until
 from faults.conftest import little
 
 __all__ = ["little"]
@@ -297,6 +299,55 @@ def process_record(record):
 
     assert ("completed", 10) == (report.state, report.succeeded)
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_children_that_a_task_lets_return_are_not_heard(little, written, define, capfd):
+    wait = "await asyncio.sleep(0.001)" if define == "async def" else "pass"
+    task = written(f"""\
+import asyncio, os
+{define} process_record(record):
+    if record["id"] % 50 == 3:
+        os.fork()
+    {wait}
+    return record
+""")
+    little.write(*({"id": n} for n in range(300)))
+
+    report = processes(little, task)
+
+    assert ("completed", 300) == (report.state, report.succeeded)
+    assert list(range(300)) == sorted(result["id"] for result in little.results())
+    assert "hint: end it with os._exit()" in capfd.readouterr().err
+
+
+def test_what_a_dead_worker_had_started_is_ended_too(little, written):
+    task = written("""\
+import os, pathlib, subprocess
+def process_record(record):
+    if record["id"] == 3:
+        child = subprocess.Popen(["sleep", "60"])
+        with open(record["file"], "a") as file:
+            file.write(f"{child.pid}\\n")
+        os._exit(1)
+    return record
+""")
+    started = little.folder / "started"
+    little.write(*({"id": n, "file": str(started)} for n in range(10)))
+
+    processes(little, task)
+
+    children = started.read_text().split()
+    assert 3 == len(children)
+    wait_until(lambda: not any(is_sleeping(pid) for pid in children))
+
+
+def is_sleeping(pid):
+    """Whether this is `sleep`, and has not ended."""
+    try:
+        return "sleep" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
 
 
 def test_signals_that_a_task_sends_to_its_own_process_do_not_stop_it(little, written):

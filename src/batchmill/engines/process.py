@@ -157,10 +157,13 @@ class Process:
 
     def kill(self) -> None:
         """End it, and all that it has started in its process group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._kill_group()
         self._popen.wait()
         self.look()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
     def give_up_start(self) -> None:
         """End it if the task has not been started up."""
@@ -185,6 +188,7 @@ class Process:
 
     def _bury(self, how: str) -> None:
         self._over = True
+        self._kill_group()
         calling = {lane: call for lane in range(self._lanes)
                    if (call := self._cells.calling(lane))}  # fmt: skip
         for lane in list(self._waiting):

@@ -94,10 +94,12 @@ class _Worker:
         self._cells_fd = cells
         self._lanes: list[Lane] = []
         self._frames = to_worker()
+        self._pid = os.getpid()
         self._engine: LoopEngine | InTurn
 
     def send(self, message: msgspec.Struct) -> None:
         """Blocks until the driver has room for it, which it always makes soon."""
+        self._end_if_forked()
         with memoryview(frame(message)) as data:
             sent = 0
             while sent < len(data):
@@ -125,7 +127,16 @@ class _Worker:
             loop.remove_reader(self._commands)
         self.send(Ended())
 
+    def _end_if_forked(self) -> None:
+        """The driver hears one process only: not a child that a task has forked and let return."""
+        if os.getpid() != self._pid:
+            sys.stderr.write("a process that the task has forked returned from it and was ended\n"
+                             "hint: end it with os._exit()\n")  # fmt: skip
+            sys.stderr.flush()
+            os._exit(1)
+
     def _read(self) -> None:
+        self._end_if_forked()
         try:
             data = os.read(self._commands, READ_BYTES)
         except BlockingIOError:
