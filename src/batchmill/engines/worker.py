@@ -125,6 +125,9 @@ class _Worker:
                     slots.create_task(self._engine.serve(lane, lane))
             expiring.cancel()
             loop.remove_reader(self._commands)
+        # The driver waits no longer once it has heard this.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
         self.send(Ended())
 
     def _end_if_forked(self) -> None:
