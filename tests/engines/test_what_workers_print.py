@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from commands import environment, start
 
 TASK = """\
@@ -47,3 +49,15 @@ def test_it_does_not_come_between_a_report_and_who_reads_it(tmp_path):
 
     assert 100 == json.loads(out)["succeeded"]
     assert 100 == err.count("called")
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "<&-", ">&-", "2>&-"])
+def test_there_may_be_nowhere_to_print_to(tmp_path, closed):
+    options = project(tmp_path)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    command = f"{sys.executable} driver.py {closed}; echo $? > code"
+
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True, **options)
+
+    assert "0\n" == (tmp_path / "code").read_text()
+    assert 100 == len((tmp_path / "out.jsonl").read_text().splitlines())

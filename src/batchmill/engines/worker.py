@@ -52,7 +52,7 @@ def main() -> NoReturn:
         traceback.print_exc()
         worker.send(Refused("TaskHookFailed", f"a worker failed: {type(error).__name__}: {error}",
                             "the traceback stands above"))  # fmt: skip
-    sys.stdout.flush()
+    _flush()
     os._exit(0)
 
 
@@ -69,6 +69,18 @@ def _end_with(driver: int, lifeline: int) -> None:
 def _watch(lifeline: int) -> None:
     os.read(lifeline, 1)
     os._exit(1)
+
+
+def _flush() -> None:
+    """Write what was printed; there may be no place for it."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _leave_it_to_the_driver(*_: object) -> None:
@@ -126,16 +138,14 @@ class _Worker:
             expiring.cancel()
             loop.remove_reader(self._commands)
         # The driver waits no longer once it has heard this.
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
+        _flush()
         self.send(Ended())
 
     def _end_if_forked(self) -> None:
         """The driver hears one process only: not a child that a task has forked and let return."""
         if os.getpid() != self._pid:
-            sys.stderr.write("a process that the task has forked returned from it and was ended\n"
-                             "hint: end it with os._exit()\n")  # fmt: skip
-            sys.stderr.flush()
+            _say("a process that the task has forked returned from it and was ended\n"
+                 "hint: end it with os._exit()\n")  # fmt: skip
             os._exit(1)
 
     def _read(self) -> None:
