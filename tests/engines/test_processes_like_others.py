@@ -350,6 +350,28 @@ def is_sleeping(pid):
         return False
 
 
+@pytest.mark.parametrize("engine", ["thread", "process"])
+def test_a_plain_function_may_run_a_loop_of_its_own(little, written, engine):
+    task = written("""\
+import asyncio, batchmill
+async def double(n):
+    await asyncio.sleep(0)
+    return {"n": n * 2, "seq": batchmill.current().seq}
+
+def process_record(record):
+    inner = batchmill.run(batchmill.Job(source=[1, 2], task=lambda n: n + 1, engine="async"))
+    return {**asyncio.run(double(record["id"])), "inner": inner.results}
+""")
+    little.write(*({"id": n} for n in range(20)))
+
+    report = little.run(task, engine=engine, workers=2, concurrency=2)
+
+    assert ("completed", 20) == (report.state, report.succeeded)
+    assert [{"n": n * 2, "seq": n, "inner": [2, 3]} for n in range(20)] == sorted(
+        little.results(), key=lambda result: result["n"]
+    )
+
+
 def test_signals_that_a_task_sends_to_its_own_process_do_not_stop_it(little, written):
     task = written("import os, signal\ndef process_record(record):\n"
                    "    number = signal.SIGTERM if record['id'] % 2 else signal.SIGINT\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from asyncio.events import _set_running_loop
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from ..calling import here
@@ -65,7 +67,8 @@ class InTurn:
         here.set(slot)
         while await lane.more():
             work = Work(lane.piece, until=lane.until)
-            self._blocking.do(work, slot)
+            with _outside_of_the_loop():
+                self._blocking.do(work, slot)
             slot.busy = False
             work.report(lane)
 
@@ -74,3 +77,14 @@ class InTurn:
 
     def expire(self, now: float) -> None:
         """Neither is it then."""
+
+
+@contextmanager
+def _outside_of_the_loop() -> Iterator[None]:
+    """A plain function may run a loop of its own: nothing of this one goes on until it returns."""
+    loop = asyncio.get_running_loop()
+    _set_running_loop(None)
+    try:
+        yield
+    finally:
+        _set_running_loop(loop)
