@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from batchmill.cli.app import invoke
+from batchmill.engines.crew import STARTS
 from crash.workers import Killer
 from faults.conftest import little
 
@@ -53,23 +54,46 @@ def test_workers_that_are_killed_again_and_again_cost_no_record_anything(little,
     assert 0 == invoke(["verify", str(little.output)])
 
 
-def test_a_worker_that_is_killed_while_it_starts_is_started_again(little):
-    """The task kills its own process while it is imported, twice."""
-    task = little.folder / "task.py"
-    task.write_text(f"""\
+KILLED_AT_ITS_START = """\
 import os, pathlib, signal
-starts = pathlib.Path({str(little.folder / "starts")!r})
+starts = pathlib.Path({starts!r})
 with starts.open("a") as file:
     file.write("x")
-if len(starts.read_text()) in (2, 3):
+if 2 <= len(starts.read_text()) <= {last}:
     os.kill(os.getpid(), signal.SIGKILL)
 
 def process_record(record):
     return record
-""")
-    little.write({"id": 0})
+"""
 
-    report = little.run(str(task), engine="process", workers=1)
+
+@pytest.fixture
+def killed_at_its_start(little):
+    """Runs a task that kills its worker while it is imported, so often; the report, and how often
+    it was imported, first of all by the driver."""
+
+    def run(times):
+        starts = little.folder / "starts"
+        task = little.folder / "task.py"
+        task.write_text(KILLED_AT_ITS_START.format(starts=str(starts), last=times + 1))
+        little.write({"id": 0})
+        report = little.run(str(task), engine="process", workers=1)
+        return report, len(starts.read_text())
+
+    return run
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(killed_at_its_start):
+    report, imports = killed_at_its_start(2)
 
     assert ("completed", 1) == (report.state, report.succeeded)
-    assert "xxxx" == (little.folder / "starts").read_text()
+    assert 1 + 2 + 1 == imports
+
+
+def test_a_worker_that_is_killed_at_every_start_ends_the_run(killed_at_its_start):
+    report, imports = killed_at_its_start(99)
+
+    assert ("aborted", 0) == (report.state, report.failed)
+    assert "was killed by SIGKILL" in report.reason
+    assert "hint: fewer workers" in report.reason
+    assert 1 + STARTS == imports

@@ -195,14 +195,17 @@ class Process:
             self._answer(lane, Lost(how, calling))
         if self._closing and how == _EXITED and not self._ended.done():
             self._ended.set_result(None)
-        hook = "on_shutdown" if self._ready.done() else "on_startup, or the task's module,"
-        self._refuse(TaskHookFailed(f"a worker process {how} in its {hook.split(',')[0]}",
-                                    hint=f"{hook} ends the process"))  # fmt: skip
+        self._refuse(self._hook_failed(how))
         if not self._writer.is_closing():
             self._writer.abort()
         self._reader.close()
         self._cells.close()
         os.close(self._lifeline)
+
+    def _hook_failed(self, how: str) -> TaskHookFailed:
+        hook = "on_shutdown" if self._ready.done() else "on_startup, or the task's module,"
+        hint = "fewer workers need less memory" if self.was_killed else f"{hook} ends the process"
+        return TaskHookFailed(f"a worker process {how} in its {hook.split(',')[0]}", hint=hint)
 
     async def close(self) -> None:
         """Have the task shut down, and end the process. Raises what on_shutdown is refused with.
