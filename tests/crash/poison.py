@@ -46,9 +46,10 @@ def sleep() -> None:
 
 
 def eat() -> None:
-    eaten = []
+    size = 1 << 20
     while True:
-        eaten.append(bytearray(32 << 20))
+        bytearray(size)
+        size *= 8
 
 
 def close_files() -> None:
@@ -72,7 +73,7 @@ FATES = {
     "segfault": ("WorkerDied", "was killed by SIGSEGV", 3),
     "leave": ("WorkerDied", "ended itself with exit code 7", 3),
     "abort": ("WorkerDied", "was killed by SIGABRT", 3),
-    "close_files": ("WorkerDied", "ended itself with exit code 1", 3),
+    "close_files": ("WorkerDied", "the worker process that called it", 3),
     "spin": ("TimedOut", "its worker process was killed", 1),
     "sleep": ("TimedOut", "its worker process was killed", 1),
     "eat": ("MemoryError", "needs more memory than run.worker_memory = ", 1),

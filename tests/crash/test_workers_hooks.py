@@ -115,7 +115,14 @@ def test_a_worker_that_cannot_be_shut_down_is_told_after_everything_is_committed
 DRIVER = """\
 import sys
 from batchmill import Job, run
-report = run(Job(source="in.jsonl", task="task.py", sink="out.jsonl", engine="process", workers=2))
+
+class Heard:
+    def on_event(self, event):
+        if getattr(event, "message", "").startswith("stopping: "):
+            open("heard", "w").close()
+
+report = run(Job(source="in.jsonl", task="task.py", sink="out.jsonl", engine="process", workers=2),
+             observers=[Heard()])
 sys.exit(report.exit_code)
 """
 FIRST_TWO_START = "if open('notes').read().count('start') > 2: time.sleep(3600)"
@@ -142,15 +149,9 @@ def test_a_hook_that_hangs_is_given_up_at_the_second_interrupt(hooked, hooks, un
         workers = workers_of(driver.pid)
 
         driver.terminate()
-        wait_until(lambda: not _pending(driver.pid))
+        wait_until(Path("heard").exists)
         driver.terminate()
 
         assert 143 == driver.wait(20)
         assert b"Traceback" not in driver.stderr.read()
     assert [] == outlived(workers)
-
-
-def _pending(pid: int) -> bool:
-    """Whether a signal waits to be heard; two of the same that wait would be one."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("ShdPnd:")[1].split()[0], 16) != 0

@@ -16,7 +16,7 @@ def test_records_that_ruin_their_process_are_dead_letters_and_all_others_succeed
     records, kinds = poison.make_source(RECORDS)
     little.write(*records)
 
-    report = little.run(poison.__file__, engine="process", workers=2, timeout_s=1.5,
+    report = little.run(poison.__file__, engine="process", workers=2, timeout_s=3.0,
                         worker_memory=256 << 20, retry=Retry(max_attempts=1))  # fmt: skip
 
     assert ("completed", RECORDS - len(kinds)) == (report.state, report.succeeded)
