@@ -13,8 +13,9 @@ from batchmill.cli.app import COMMANDS
 
 @pytest.fixture
 def twice(batchmill):
-    batchmill("run", "job.toml", "--limit", 20)
-    batchmill("run", "job.toml")
+    for code, words in ((4, ("--limit", 20)), (3, ())):
+        ended = batchmill("run", "job.toml", *words)
+        assert ended.code == code, ended.err
     return batchmill
 
 
