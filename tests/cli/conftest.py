@@ -63,13 +63,16 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def batchmill(project, capfd):
-    """Run a command in this process."""
+def batchmill(project, capfd, request):
+    """Run a command in this process. What it says is shown if the test fails."""
 
     def command(*words: object) -> Ended:
         capfd.readouterr()
         code = invoke([str(word) for word in words])
-        return Ended(code, *capfd.readouterr())
+        ended = Ended(code, *capfd.readouterr())
+        what = " ".join(map(str, words))
+        request.node.add_report_section("call", f"{what}: exit code {code}", ended.err)
+        return ended
 
     return command
 
