@@ -110,7 +110,7 @@ def test_a_run_that_has_to_stop_says_why():
         list(outcomes)
 
 
-@pytest.mark.parametrize("setting", ["sink", "source", "task", "order"])
+@pytest.mark.parametrize("setting", ["sink", "source", "task", "order", "chunksize"])
 def test_settings_that_mean_nothing_here_are_refused_at_once(setting):
     with pytest.raises(ConfigError, match=f"map takes no {setting}"):
         batchmill.map(square, [], **{setting: "x"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 from .errors import BatchmillError, ConfigError
@@ -13,6 +14,9 @@ from .launch import Launch, Manner
 from .protocols import Observer
 from .report import Report
 from .sinks.outbox import Outbox
+from .tasks.nearest import did_you_mean
+
+_SETTINGS = frozenset(field.name for field in fields(Job))
 
 
 def map(  # noqa: A001 - called as what it stands in for
@@ -35,9 +39,11 @@ def map(  # noqa: A001 - called as what it stands in for
     Raises ConfigError at once; while iterating, a BatchmillError if the run had to stop: too many
     failures, a worker or a hook that cannot start, an error of `items` itself.
     """
-    for name in ("sink", "source", "task", "order"):
-        if name in settings:
+    for name in settings:
+        if name in ("sink", "source", "task", "order"):
             raise ConfigError(f"map takes no {name}", hint="use batchmill.run(Job(...))")
+        if name not in _SETTINGS:
+            raise ConfigError(f"map takes no {name}", hint=did_you_mean(name, _SETTINGS))
     job = Job(source=items, task=function, order="input", **settings)
     outbox = Outbox()
     return _results(Launch(job, Manner(), observers, outbox), outbox)

@@ -284,3 +284,15 @@ def test_a_source_that_ends_while_all_slots_wait_ends_the_run():
     stage = Stage(give_back, (), source=Slow(range(3)), concurrency=50).play()
 
     assert len(stage.results) == 3
+
+
+def test_what_was_read_before_the_source_broke_is_called_all_the_same():
+    def items():
+        yield from range(300)
+        raise OSError("the tape is torn")
+
+    stage = Stage(give_back, items()).play()
+
+    assert stage.results == list(range(300))
+    assert stage.stop.reason == "the source cannot be read further"
+    assert isinstance(stage.stop.error, OSError)

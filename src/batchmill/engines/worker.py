@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -83,6 +83,17 @@ def _say(text: str) -> None:
         sys.stderr.flush()
 
 
+def _end_with_error(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
+    """What fails outside of a call, for want of memory perhaps, would only fail again."""
+    error = what.get("exception")
+    if not isinstance(error, MemoryError | OSError):
+        loop.default_exception_handler(what)
+        return
+    sys.stderr.write(f"a worker process ends itself: {type(error).__name__} {error}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def _leave_it_to_the_driver(*_: object) -> None:
     pass
 
@@ -127,6 +138,7 @@ class _Worker:
             Lane(number, cells, setting, self.send, orders) for number in range(setting.slots)
         ]
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_end_with_error)
         os.set_blocking(self._commands, False)
         async with self._engine.open():
             self.send(Ready())

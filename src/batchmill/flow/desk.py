@@ -27,8 +27,8 @@ LEAST_WAIT_S = 1.0
 Records = Sequence[tuple[int, Any]]
 """Seqs and raw records of one call."""
 
-NOTED_RERUNS = 20
-"""Most reruns whose failure is told one by one."""
+NOTED = 20
+"""Most failed reruns, and most deaths, that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ class RunDesk:
         self.retries = 0
         self.called = 0
         self.failed_reruns = 0
+        self.deaths = 0
+        """Calls whose worker process died."""
         self.errors_by_type: Counter[str] = Counter()
         self._codec = codec
         self._retry = retry
@@ -133,6 +135,9 @@ class RunDesk:
         trials = [self._trial(seq) for seq, _ in records]
         for trial in trials:
             trial.deaths += 1
+        self.deaths += 1
+        if self.deaths <= NOTED:
+            self._note(f"{error}: record {records[0][0]}", "warning")
         if len(records) > 1 or call_after_deaths(trials[0].deaths):
             self._part(records, trials)
             return
@@ -227,7 +232,7 @@ class RunDesk:
 
     def _note_rerun(self, letter: DeadLetter) -> None:
         self.failed_reruns += 1
-        if self.failed_reruns <= NOTED_RERUNS:
+        if self.failed_reruns <= NOTED:
             failure = letter.failure
             self._note(f"record {letter.seq} failed when it was run again ({failure.type}:"
                        f" {failure.message}); its result stands, and it waits for the next run",

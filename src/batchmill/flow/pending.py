@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..core.pacing import Pacer
-from ..errors import BatchmillError
 from ..protocols import Source, Store
 from ..records import Block, Mark, Requeued
 from .commit import Committer
@@ -67,6 +66,8 @@ class Pending:
         self._requeued: Iterator[Requeued] = store.requeued()
         self._earlier = next(self._requeued, None)
         """The next record of an earlier run that is to be called again."""
+        self._broken: Exception | None = None
+        """Why the source cannot be read further. What was read before is called all the same."""
         self._left_over: list[tuple[int, Any]] = []
         """Records that were given out before and not started."""
 
@@ -106,14 +107,14 @@ class Pending:
 
     def fresh(self, most: int) -> Given | None:
         """Up to `most` records of the source. It is up to the caller to have counted them."""
-        if self.exhausted or self.limited:
+        if self.exhausted or self._broken or self.limited:
             return None
         if not self._has_room():
             self._committer.offer(self._desk.draft, at_once=True)
             return None
         while not self._fresh.ready:
             self._read_on()
-            if self.exhausted or self._stop.asked:
+            if self.exhausted or self._broken or self._stop.asked:
                 return None
         count = self._within_limit(min(most, self._fresh.ready))
         self._taken += count
@@ -143,8 +144,8 @@ class Pending:
     def _read_on(self) -> None:
         try:
             block = self._fresh.read()
-        except BatchmillError as error:
-            self._stop.drain("the source cannot be read further", error=error)
+        except Exception as error:
+            self._broken = error
             return
         if block is None:
             self.exhausted = True
@@ -178,11 +179,18 @@ class Pending:
         return waits
 
     def _has_more(self) -> bool:
-        more = not self.exhausted or self._earlier is not None
+        readable = not (self.exhausted or self._broken)
+        more = readable or self._earlier is not None
         return bool(self._left_over) or (more and not self.limited)
 
     def ended(self) -> bool:
         """Whether there is nothing left but what is being called. Reads on to find out."""
-        while self.limited and not (self.exhausted or self._fresh.ready or self._stop.asked):
+        while self.limited and not (
+            self.exhausted or self._broken or self._fresh.ready or self._stop.asked
+        ):
             self._read_on()
-        return not self._has_more() and not len(self._desk.trials)
+        if self._has_more() or len(self._desk.trials):
+            return False
+        if self._broken:
+            self._stop.drain("the source cannot be read further", error=self._broken)
+        return True

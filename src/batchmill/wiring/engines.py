@@ -12,10 +12,13 @@ from .setting import setting_of
 
 
 def engine_of(job: Job, task: Task, codec: Codec) -> Engine:
-    """Where the task runs: "auto" takes the loop for coroutines and threads for plain functions."""
+    """Where the task runs. "auto" takes processes if the job says something of them, else the loop
+    for coroutines and threads for plain functions."""
     name = job.engine
     if name == "auto":
         name = "async" if task.is_async else "thread"
+        if job.workers is not None or job.worker_memory is not None:
+            name = "process"
     if name == "thread" and task.is_async:
         raise ConfigError('run.engine = "thread" is for plain functions, and the task is async',
                           hint='run.engine = "async"')  # fmt: skip
