@@ -30,8 +30,8 @@ def map(  # noqa: A001 - called as what it stands in for
 
     An outcome is what the function returned or, once its attempts are used up, a DeadLetter, which
     has `failure`, `attempts` and the item as `raw`: one bad item ends nothing. Items are drawn as
-    they are needed, some hundreds ahead, so `items` may have no end. The run goes on in a thread of
-    its own while the results are used, waits where they are not, and ends with the iterator.
+    they are needed, so `items` may have no end. The run goes on in a thread of its own while the
+    results are used, waits soon where they are not, and ends with the iterator.
 
     `settings` are those of Job: engine="process", workers, concurrency, rate, retry, timeout_s,
     batch_size, … Nothing is kept for a later run.

@@ -88,6 +88,7 @@ class Stage:
         commit_every_s: float = 0.5,
         horizon_s: float = HORIZON_S,
         loop: type[VirtualLoop] = VirtualLoop,
+        ahead: int | None = None,
         **settings: Any,
     ) -> None:
         self.job = Job(source=(), task=task, **settings)
@@ -103,6 +104,7 @@ class Stage:
         self._source = ItemSource(items) if source is None else source
         self._codec = codec or item_codec()
         self._engine = engine
+        self._ahead = ahead
         self._jitter = jitter
         self._commit_every_s = commit_every_s
         self._horizon_s = horizon_s
@@ -171,7 +173,7 @@ class Stage:
         self.parts = assemble(
             self.job, source=self._source, start=Mark(), codec=self._codec, engine=engine,
             store=self.store, commit_every_s=self._commit_every_s, stop=self.stop,
-            clock=Clock(loop.time, lambda: WALL, self._jitter), watch=Watch([self]),
+            clock=Clock(loop.time, lambda: WALL, self._jitter), watch=Watch([self]), ahead=self._ahead,
         )  # fmt: skip
         return self.parts
 

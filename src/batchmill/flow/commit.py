@@ -60,6 +60,11 @@ class Committer:
     def busy(self) -> bool:
         return self._writing is not None and not self._writing.done()
 
+    @property
+    def busy_s(self) -> float:
+        """For how long a commit has been under way."""
+        return self._now() - self._last_at if self.busy else 0.0
+
     def offer(self, draft: Draft, *, at_once: bool = False) -> None:
         """Begin a commit if it is time, or `at_once`, and the last one is through."""
         due = at_once or self._now() - self._last_at >= self._every_s

@@ -18,6 +18,9 @@ MAX_WAITING = 10_000
 """Most records in back-off; the source is not read further until they are fewer."""
 MAX_AHEAD = 100_000
 """How far, in records, the reader may be ahead of the low-water mark."""
+PROMPT_S = 0.1
+"""A commit that has not ended by then waits for whoever takes the results. The store may then want
+the reader to be less far ahead."""
 MAX_HELD = 10_000
 """Most outcomes that wait for their predecessors with order="input"."""
 
@@ -139,7 +142,10 @@ class Pending:
 
     def _has_room(self) -> bool:
         ahead = self._fresh.next_seq - self._store.progress.low_water
-        return ahead < self._max_ahead and self._desk.draft.held < MAX_HELD
+        prompt = self._committer.busy_s < PROMPT_S
+        return (
+            ahead < (MAX_AHEAD if prompt else self._max_ahead) and self._desk.draft.held < MAX_HELD
+        )
 
     def _read_on(self) -> None:
         try:

@@ -15,7 +15,8 @@ class MemoryStore:
 
     commit_every_s = 0.5
     ahead: int | None = None
-    """How many records may be read before the first of them is committed; None for the usual."""
+    """How many records may be read before the first of them is committed, while a commit waits;
+    None for the usual."""
 
     def __init__(self) -> None:
         self.progress = Progress()
