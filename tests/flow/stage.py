@@ -173,7 +173,8 @@ class Stage:
         self.parts = assemble(
             self.job, source=self._source, start=Mark(), codec=self._codec, engine=engine,
             store=self.store, commit_every_s=self._commit_every_s, stop=self.stop,
-            clock=Clock(loop.time, lambda: WALL, self._jitter), watch=Watch([self]), ahead=self._ahead,
+            clock=Clock(loop.time, lambda: WALL, self._jitter), watch=Watch([self]),
+            ahead=self._ahead,
         )  # fmt: skip
         return self.parts
 

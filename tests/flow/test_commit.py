@@ -11,8 +11,7 @@ from stage import NotingStore, Stage
 
 from batchmill.errors import CommitFailed
 from batchmill.flow import commit as committing
-from batchmill.flow import feed
-from batchmill.flow.pending import PROMPT_S
+from batchmill.flow import feed, pending
 from batchmill.flow.ticker import TICK_S
 
 
@@ -137,24 +136,22 @@ def test_calls_go_on_while_a_commit_is_written_and_memory_holds_two_at_most(monk
     assert len(stage.results) == 5000
 
 
-def test_the_reader_keeps_close_to_a_commit_that_waits_for_whoever_takes_the_results():
-    async def task(record):
-        await asyncio.sleep(0.01)
-        return record
+def test_the_reader_keeps_close_to_a_commit_that_waits_for_whoever_takes_the_results(monkeypatch):
+    monkeypatch.setattr(pending, "PROMPT_S", 0.0)
+    monkeypatch.setattr(feed, "PIECE_MOST", 10)
+    store = BlockedStore()
 
     async def look(stage):
         while not store.entered.is_set():
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(PROMPT_S + 10.0)
+            await asyncio.sleep(0)
+        await turns(2000)
         stage.called_meanwhile = len(stage.starts)
         store.let_go.set()
 
-    store = BlockedStore()
-    stage = Stage(task, range(5000), concurrency=8, store=store, commit_every_s=0.1, ahead=200)
+    stage = Stage(give_back, range(5000), concurrency=8, store=store, ahead=200)
     stage.play(look)
 
-    prompt = 8 * (0.1 + PROMPT_S) / 0.01
-    assert stage.called_meanwhile <= 200 + prompt + 8
+    assert 100 <= stage.called_meanwhile <= 200 + 10
     assert len(stage.results) == 5000
 
 
