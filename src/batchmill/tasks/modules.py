@@ -61,12 +61,16 @@ def search(folder: Path) -> None:
 
     Two tasks in one process may each have a `utils.py` beside them, and each is to get its own:
     what was imported from another task's folder is forgotten where this folder has that name too.
+
+    Looks through copies of `sys.modules`: whatever runs meanwhile, a thread or the garbage
+    collector, may import something.
     """
     folder = folder.absolute()
     _folders.add(folder)
     for root in _roots_from_elsewhere(folder):
-        for name in [each for each in sys.modules if f"{each}.".startswith(f"{root}.")]:
-            del sys.modules[name]
+        for name in sys.modules.copy():
+            if f"{name}.".startswith(f"{root}."):
+                sys.modules.pop(name, None)
     importlib.invalidate_caches()
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
@@ -94,7 +98,7 @@ def _roots_from_elsewhere(folder: Path) -> list[str]:
     others = _folders - {folder}
     return [
         name
-        for name, module in list(sys.modules.items())
+        for name, module in sys.modules.copy().items()
         if "." not in name
         and not others.isdisjoint(_containers(module))
         and ((folder / f"{name}.py").is_file() or (folder / name).is_dir())
