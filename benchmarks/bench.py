@@ -20,6 +20,12 @@ FULL = [
     ["resume.py"],
     ["kills.py"],
     ["batchers.py"],
+    ["computing.py", "--peers"],
+    ["computing.py", "--noop", "--lines", "2000000"],
+    ["csv_loop.py"],
+    ["csv_loop.py", "--memory"],
+    ["worker_kills.py"],
+    ["poison.py"],
 ]
 QUICK = [
     ["job_loop.py", "--lines", "200000", "--rounds", "3"],
