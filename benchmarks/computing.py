@@ -1,6 +1,6 @@
 """How well are all cores used? Rows that compute, in two processes, against a serial loop.
 
-    python benchmarks/computing.py [--rounds 3] [--peers]      rows of 2 ms and of 17 microseconds
+    python benchmarks/computing.py [--seconds 20] [--peers]    rows of 2 ms and of 17 microseconds
     python benchmarks/computing.py --noop [--lines 1000000]    rows that cost nothing
 
 The serial loop is `[f(x) for x in items]` in memory, and `write(dumps(f(loads(line))))` for files.
@@ -25,8 +25,6 @@ from typing import Any
 from common import alternate, child, make_lines, median, ratios
 
 WORKERS = 2
-SECONDS = 12.0
-"""About how long the serial loop takes."""
 
 
 def compute(rounds: int) -> int:
@@ -158,8 +156,8 @@ def measure(name: str, *arguments: str) -> None:
     print(json.dumps({"seconds": time.perf_counter() - began, "driver_s": used}))
 
 
-def compare(seconds: float, rounds: int, names: list[str]) -> None:
-    size, count = rounds_for(seconds), max(1, int(SECONDS / seconds))
+def compare(seconds: float, lasting_s: float, rounds: int, names: list[str]) -> None:
+    size, count = rounds_for(seconds), max(1, int(lasting_s / seconds))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in.jsonl"
         with source.open("w") as file:
@@ -196,6 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the serial loop, about")
     parser.add_argument("--noop", action="store_true")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--child", nargs="+", metavar="NAME")
@@ -207,7 +206,7 @@ def main() -> None:
     else:
         names = [*IN_MEMORY, *FILES, *(PEERS if options.peers else ())]
         for seconds in (2e-3, 17e-6):
-            compare(seconds, options.rounds, names)
+            compare(seconds, options.seconds, options.rounds, names)
 
 
 if __name__ == "__main__":
