@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ..core.batching import half_of
 from .batcher_answers import checked, fail, settle
 from .batcher_errors import WrongResults
 
@@ -54,7 +55,7 @@ class Answering:
         if not self._split or len(items) == 1 or isinstance(error, WrongResults):
             self._tally.failed += fail(self.callers(callers), error)
             return []
-        middle = len(callers) // 2
+        middle = half_of(len(callers))
         halves = ((items[middle:], callers[middle:]), (items[:middle], callers[:middle]))
         return [half for half in map(self._still_wanted, halves) if half[0]]
 
