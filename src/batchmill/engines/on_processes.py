@@ -155,6 +155,9 @@ class ProcessEngine:
 
     def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
         """Report a portion whose worker has died: the call that it was making, and the rest."""
+        if self._cancelled:
+            give_back(desk, records)
+            return
         self.deaths += 1
         if lost.calling:
             victims = self._victims(lost.calling.get(lane.number), records)
