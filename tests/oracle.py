@@ -54,6 +54,7 @@ class State:
 
     job: dict[str, Any]
     letters: dict[int, dict[str, Any]]
+    codes: dict[int, bytes]
 
     @classmethod
     def read(cls, ledger: Path) -> State:
@@ -65,13 +66,19 @@ class State:
                 db.row_factory = sqlite3.Row
                 job = db.execute("SELECT * FROM job").fetchone()
                 letters = db.execute("SELECT * FROM dead_letters").fetchall()
-        return cls(dict(job) if job else {}, {row["seq"]: dict(row) for row in letters})
+                blocks = db.execute("SELECT * FROM outcomes ORDER BY block").fetchall()
+        codes = {row["block"]: zlib.decompress(row["codes"]) for row in blocks}
+        return cls(json.loads(job["state"]) if job else {},
+                   {row["seq"]: dict(row) for row in letters}, codes)  # fmt: skip
+
+    def code(self, seq: int) -> int:
+        """What the ledger says became of this record; 0 if it has no outcome."""
+        block, at = divmod(seq, 1 << 14)
+        return self.codes[block][at] if block in self.codes else 0
 
     def holds(self, seq: int) -> bool:
         """Whether the ledger says that this record has an outcome."""
-        return seq < self.job["low_water"] or any(
-            start <= seq < stop for start, stop in json.loads(self.job["ranges"])
-        )
+        return self.code(seq) > 0
 
 
 def line_of(result: object) -> bytes:
@@ -173,11 +180,11 @@ def _check_output(
     ordered: bool,
 ) -> None:
     data = output.read_bytes() if output.exists() else b""
-    length = state.job["output_length"]
+    length = state.job["output"]["length"]
     if len(data) < length or (complete and len(data) != length):
         verdict.torn.append(f"the output has {len(data)} bytes, and {length} were committed")
     data = data[:length]
-    if zlib.crc32(data) != state.job["output_crc"]:
+    if zlib.crc32(data) != state.job["output"]["crc"]:
         verdict.torn.append("the output is not what the ledger's check says")
     try:
         text = plain(output, data)
@@ -246,9 +253,13 @@ def _check_counts(
     verdict: Verdict, state: State, fates: dict[int, Fate], settled: set[int]
 ) -> None:
     kinds = Counter(_kind(fates[n]) for n in settled)
+    counts = state.job["counts"]
     for kind in ("succeeded", FILTERED, FAILED, BLANK):
-        if state.job[kind] != kinds[kind]:
-            verdict.miscounted.append(f"{kind}: {kinds[kind]}, the ledger says {state.job[kind]}")
+        if counts[kind] != kinds[kind]:
+            verdict.miscounted.append(f"{kind}: {kinds[kind]}, the ledger says {counts[kind]}")
+    for n in sorted(settled):
+        if state.code(n) != _code(fates[n]):
+            verdict.miscounted.append(f"record {n} is {fates[n]!r}, its code is {state.code(n)}")
 
 
 def _check_report(
@@ -267,6 +278,13 @@ def _check_report(
     parts = (report[kind] for kind in ("succeeded", FILTERED, FAILED, "pending"))
     if report["read"] != sum(parts):
         verdict.miscounted.append(f"the report does not add up: {report}")
+
+
+def _code(fate: Fate) -> int:
+    """The code of an outcome in the ledger."""
+    if isinstance(fate, list):
+        return 1 if fate else 2
+    return {FILTERED: 3, FAILED: 4, BLANK: 5}[fate]
 
 
 def _kind(fate: Fate) -> str:

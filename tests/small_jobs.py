@@ -9,10 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from batchmill import Job, run
+from batchmill.core.job_state import JobState
 from batchmill.formats.json_reader import JsonReader
+from batchmill.ledger.sealed import put
 from batchmill.paths import JobPaths
 from batchmill.sources.jsonl import JsonlFile
 
@@ -64,6 +68,15 @@ def tamper(ledger: Path, statement: str, *values: object) -> None:
     with sqlite3.connect(ledger) as db:
         db.execute(statement, values)
     db.close()
+
+
+def mistaken(ledger: Path, change: Callable[[JobState], object]) -> None:
+    """Have a ledger say something else, as a mistake in batchmill would: with a right checksum."""
+    with closing(sqlite3.connect(ledger)) as db, db:
+        _, number, epoch, data, _ = db.execute("SELECT * FROM job").fetchone()
+        state = JobState.decoded(data)
+        change(state)
+        put(db, "job", [(1, number, epoch, state.encoded())])
 
 
 _KILLED = """

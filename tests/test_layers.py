@@ -82,7 +82,7 @@ HOMES = {
     "polars": {"tasks/polars_frames.py"},
     "cloudpickle": {"engines", "wiring"},
     "orjson": {"formats", "ledger", "observers", "cli", "batchers"},
-    "msgspec": {"formats", "tasks", "ledger", "cli", "engines"},
+    "msgspec": {"core/job_state.py", "formats", "tasks", "ledger", "cli", "engines"},
 }
 """Packages that are not Python's own, and the modules or folders that may import them."""
 OPTIONAL = {"aiohttp", "zstandard", "pydantic", "uvloop", "prometheus_client", "sqlalchemy",

@@ -106,13 +106,13 @@ class Launch:
 
     def _close(self, parts: Parts, opened: OpenJob, already: Counts) -> Report:
         ledger, counts = opened.ledger, opened.store.counts
-        if self._manner.only is None:
-            ledger.source_complete = parts.feed.pending.exhausted
+        all_read = self._manner.only is None
+        complete = parts.feed.pending.exhausted if all_read else ledger.source_complete
         known = ledger.marks.extent.seq - counts.blank
 
         def report() -> Report:
             return report_of(
-                parts, self.name, already, known=known, complete=ledger.source_complete,
+                parts, self.name, already, known=known, complete=complete,
                 output=str(opened.sink.path), errors=str(opened.errors.path),
             )  # fmt: skip
 

@@ -73,10 +73,17 @@ class Settled(Protocol):
     low_water: int
     """Every record below it is settled."""
 
-    @property
-    def ranges(self) -> list[tuple[int, int]]: ...
+    def gaps(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The ranges of records between `start` and `stop` that are not settled."""
+        ...
 
-    def gaps(self, start: int, stop: int) -> Iterator[tuple[int, int]]: ...
+    def next_pending(self, seq: int) -> int:
+        """The first record from `seq` on that is not settled."""
+        ...
+
+    def copy(self) -> Settled:
+        """The same as of now, whatever is settled afterwards."""
+        ...
 
 
 class Store(Protocol):
@@ -127,6 +134,8 @@ class Writer(Protocol):
 
     columns: Columns | None
     """What the rows share, for a format that has columns."""
+    empty: bytes | None
+    """The row of an empty list of results; None where a row is a result as it is."""
 
     @property
     def encode(self) -> Callable[[Any], Any]:

@@ -5,9 +5,39 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["succeeded", "filtered", "failed"]
+
+
+class OutcomeCode(IntEnum):
+    """What became of a record, as the ledger keeps it for each of them."""
+
+    PENDING = 0
+    WITH_ROWS = 1
+    """It succeeded, and has rows in the output."""
+    WITHOUT_ROWS = 2
+    """It succeeded with an empty list of results."""
+    FILTERED = 3
+    FAILED = 4
+    BLANK = 5
+    """A blank line, which is no record."""
+    UNKNOWN = 6
+    """Settled before ledgers told one outcome from another."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """In a word; None where there is none, or it is not known."""
+        return _OUTCOMES.get(self)
+
+
+_OUTCOMES: dict[int, Outcome] = {
+    OutcomeCode.WITH_ROWS: "succeeded",
+    OutcomeCode.WITHOUT_ROWS: "succeeded",
+    OutcomeCode.FILTERED: "filtered",
+    OutcomeCode.FAILED: "failed",
+}
 
 MESSAGE_CHARS = 4096
 """Longest error message and traceback that is kept."""
@@ -139,6 +169,12 @@ class DeadLetter:
     complete: bool = True
     """False where `raw` is only the beginning of a record that was too large."""
 
+    @property
+    def size(self) -> int:
+        """Bytes and characters of record, message and traceback; an item in memory counts none."""
+        raw = len(self.raw) if isinstance(self.raw, bytes) else 0
+        return raw + len(self.failure.message) + len(self.failure.traceback)
+
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
@@ -175,6 +211,11 @@ class Counts:
         if was:
             setattr(self, was, getattr(self, was) - 1)
 
+    def note(self, code: OutcomeCode, count: int) -> None:
+        """Count so many records with this outcome."""
+        name = "blank" if code is OutcomeCode.BLANK else code.outcome or "succeeded"
+        setattr(self, name, getattr(self, name) + count)
+
     def add(self, other: Counts) -> None:
         self.succeeded += other.succeeded
         self.filtered += other.filtered
@@ -188,20 +229,26 @@ class Commit:
 
     chunks: list[Any] = field(default_factory=list)
     """Encoded results, joined by pieces, in the order they go to the sink."""
-    settled: list[tuple[int, int]] = field(default_factory=list)
-    """Half-open ranges of seq that now have an outcome."""
+    settled: list[tuple[int, int, OutcomeCode]] = field(default_factory=list)
+    """Half-open ranges of seq that now have an outcome, and which."""
+    resettled: list[tuple[int, OutcomeCode]] = field(default_factory=list)
+    """Records of earlier runs that now have another outcome."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     resolved: list[int] = field(default_factory=list)
     """Records whose earlier dead letter no longer holds."""
     replaced: list[int] = field(default_factory=list)
     """Records whose earlier result is superseded by one in this commit."""
-    filtered: list[int] = field(default_factory=list)
-    """Seqs of records without a result, where outcomes leave in the order of the input."""
+    rowless: list[tuple[int, str | int]] = field(default_factory=list)
+    """Seq and key of records that are settled and have no rows, where the job has a key."""
     counts: Counts = field(default_factory=Counts)
     marks: list[Mark] = field(default_factory=list)
     """Marks passed by the reader since the last commit, in order."""
     size: int = 0
     """Bytes in `chunks`."""
+    weight: int = 0
+    """Bytes that all of it takes in memory, about."""
+    next_start_at: float = 0.0
+    """When the pace lets the next call start, in seconds since the epoch; 0.0 if it is not kept."""
 
     def __bool__(self) -> bool:
         return bool(

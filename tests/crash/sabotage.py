@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from batchmill.errors import CommitFailed
-from batchmill.ledger import file_store, ledger, schema
+from batchmill.ledger import connecting, file_store, ledger
 from batchmill.records import Region
 from batchmill.sinks import appended
 
@@ -57,7 +57,7 @@ def errors_swallowed() -> None:
 
 def impatient() -> None:
     """No sabotage: a ledger that another run holds is waited for a tenth of a second only."""
-    schema.BUSY_TIMEOUT_S = 0.1
+    connecting.BUSY_TIMEOUT_S = 0.1
 
 
 _WAYS = {

@@ -42,7 +42,7 @@ def emptied_tables(path):
 
 def nonsense_in_a_row(path):
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE job SET ranges = 'nonsense', mark = '{}'")
+        db.execute("UPDATE job SET state = CAST('nonsense' AS BLOB)")
     db.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from batchmill.ledger import schema
+from batchmill.ledger import connecting
 from faults.little import adds_up
 
 
@@ -23,7 +23,7 @@ def test_a_reader_that_never_ends_disturbs_nobody(little):
 
 
 def test_a_ledger_that_is_locked_while_the_job_runs_stops_it_and_loses_nothing(little, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
     little.write(*[{"id": n} for n in range(50)])
     with closing(sqlite3.connect(little.ledger, isolation_level=None)) as other:
 

@@ -89,7 +89,7 @@ def test_a_commit_counts_just_what_it_settles():
 
     for commit in stage.store.commits:
         counted = commit.counts.settled + commit.counts.blank
-        assert counted == sum(stop - start for start, stop in commit.settled)
+        assert counted == sum(stop - start for start, stop, _ in commit.settled)
         assert commit.counts.failed == len(commit.dead_letters)
     assert stage.store.counts.settled == 400
     assert stage.store.progress.low_water == 400

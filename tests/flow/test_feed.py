@@ -8,7 +8,6 @@ import itertools
 import pytest
 from stage import NotingStore, Stage
 
-from batchmill.core.progress import Progress
 from batchmill.errors import Transient
 from batchmill.flow import feed, pending
 from batchmill.options import Retry
@@ -37,7 +36,8 @@ class Earlier(NotingStore):
 
     def __init__(self, low_water=0, ranges=(), requeued=()):
         super().__init__()
-        self.progress = Progress(low_water, ranges)
+        for start, stop in ((0, low_water), *ranges):
+            self.progress.settle(start, stop)
         self._again = list(requeued)
 
     def requeued(self):

@@ -11,7 +11,7 @@ from stage import Stage
 
 from batchmill import Job, Retry, run
 from batchmill.errors import Transient
-from batchmill.flow import feed, pending
+from batchmill.flow import draft, feed
 
 
 @settings(max_examples=60)
@@ -54,14 +54,14 @@ def test_only_a_beginning_without_gaps_is_ever_committed():
 
     done = 0
     for commit in stage.store.commits:
-        for start, stop in commit.settled:
+        for start, stop, _ in commit.settled:
             assert start == done
             done = stop
     assert done == 200
 
 
 def test_results_that_wait_for_a_straggler_are_bounded(monkeypatch):
-    monkeypatch.setattr(pending, "MAX_HELD", 50)
+    monkeypatch.setattr(draft, "MAX_HELD", 50)
     monkeypatch.setattr(feed, "PIECE_MOST", 8)
     most = 0
 
@@ -79,7 +79,7 @@ def test_results_that_wait_for_a_straggler_are_bounded(monkeypatch):
 
 
 def test_a_straggler_in_back_off_holds_the_others_back_and_not_for_ever(monkeypatch):
-    monkeypatch.setattr(pending, "MAX_HELD", 50)
+    monkeypatch.setattr(draft, "MAX_HELD", 50)
 
     async def task(record):
         if record == 3 and len(stage.starts_of(3)) < 3:
@@ -105,7 +105,7 @@ def test_a_run_that_is_stopped_commits_what_has_no_gap_before_it():
     stage.play(interrupt)
 
     assert stage.results == [0, 1, 2, 3, 4]
-    assert stage.store.progress.ranges == []
+    assert stage.store.progress.end == stage.store.progress.low_water
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 7, 50])

@@ -85,7 +85,7 @@ class Accounts(Stage):
 
         def committing(work):
             commit(work)
-            for start, stop in work.settled:
+            for start, stop, _ in work.settled:
                 self.store.twice += settled.intersection(range(start, stop))
                 settled.update(range(start, stop))
 

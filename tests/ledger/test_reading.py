@@ -82,7 +82,7 @@ def test_what_is_no_ledger_is_told(tmp_path):
 
 def test_a_ledger_with_damaged_values_is_told(tmp_path):
     paths = done(tmp_path)
-    tamper(paths.ledger, "UPDATE job SET ranges = 'nonsense'")
+    tamper(paths.ledger, "UPDATE job SET state = CAST('nonsense' AS BLOB)")
 
     with pytest.raises(LedgerError, match="damaged"), read_ledger(paths.ledger):
         pass

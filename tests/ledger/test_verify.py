@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+import zlib
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from batchmill import run
+from batchmill.core.job_state import OutputEnd
+from batchmill.ledger.sealed import put
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
-from small_jobs import KEY_OF, done, job, killed, some_records, source_of, tamper, write
+from small_jobs import KEY_OF, done, job, killed, mistaken, some_records, source_of, tamper, write
 
 
 def findings(folder, *, output="out.jsonl", key="id", source=True):
@@ -65,13 +70,14 @@ def append(path, data: bytes):
         file.write(data)
 
 
-UNFINISHED = "UPDATE job SET output_identity = '{}'"
-"""As it is until the run has ended."""
+def unfinished(state):
+    """As it is until the run has ended."""
+    state.output_identity = {}
 
 
 def test_a_tail_that_was_never_committed_is_a_note(tmp_path):
     paths = done(tmp_path)
-    tamper(paths.ledger, UNFINISHED)
+    mistaken(paths.ledger, unfinished)
     append(paths.output, b'{"id": 99, "half')
 
     assert wrong(tmp_path) == {}
@@ -80,7 +86,7 @@ def test_a_tail_that_was_never_committed_is_a_note(tmp_path):
 
 def test_half_a_frame_behind_a_compressed_output_is_a_note(tmp_path):
     paths = done(tmp_path, sink=tmp_path / "out.jsonl.gz")
-    tamper(paths.ledger, UNFINISHED)
+    mistaken(paths.ledger, unfinished)
     append(paths.output, gzip.compress(b"lost")[:9])
 
     assert wrong(tmp_path, output="out.jsonl.gz") == {}
@@ -132,21 +138,46 @@ def test_a_source_that_has_grown_agrees(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "check"),
     [
-        ("UPDATE job SET succeeded = succeeded + 1", "accounting"),
-        ("UPDATE job SET low_water = low_water - 1", "accounting"),
-        ("UPDATE job SET succeeded = succeeded - 1, filtered = filtered + 2", "accounting"),
+        ("UPDATE job SET number = number + 1", "ledger"),
+        ("UPDATE job SET state = CAST(replace(state, ':10', ':11') AS BLOB)", "ledger"),
+        ("UPDATE outcomes SET codes = zeroblob(100)", "ledger"),
+        ("DELETE FROM outcomes", "ledger"),
+        ("UPDATE dead_letters SET attempts = attempts + 1 WHERE seq = 2", "ledger"),
+        ("UPDATE runs SET report = replace(report, '10', '11')", "ledger"),
         ("DELETE FROM dead_letters WHERE seq = 2", "dead letters"),
-        ("UPDATE dead_letters SET seq = 1000 WHERE seq = 2", "dead letters"),
-        ("INSERT INTO reruns VALUES (1000, '1', x'00', 'succeeded')", "dead letters"),
-        ("UPDATE job SET output_crc = output_crc + 1", "output"),
-        ("UPDATE job SET ranges = 'x'", "ledger"),
     ],
-)
-def test_a_ledger_that_does_not_add_up_is_found(tmp_path, statement, check):
+)  # fmt: skip
+def test_a_ledger_whose_rows_are_not_what_was_written_is_found(tmp_path, statement, check):
     paths = done(tmp_path)
     tamper(paths.ledger, statement)
 
     assert check in wrong(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (lambda state: setattr(state.counts, "succeeded", state.counts.succeeded + 1), "ledger"),
+        (lambda state: setattr(state, "low_water", state.low_water - 1), "ledger"),
+        (lambda state: setattr(state, "low_water", state.low_water + 1), "ledger"),
+        (lambda state: state.counts.move("succeeded", "filtered"), "ledger"),
+        (lambda state: setattr(state.output, "crc", state.output.crc + 1), "output"),
+        (lambda state: setattr(state, "resume", replace(state.resume, seq=99)), "accounting"),
+    ],
+)
+def test_a_ledger_that_does_not_add_up_is_found(tmp_path, change, check):
+    paths = done(tmp_path)
+    mistaken(paths.ledger, change)
+
+    assert check in wrong(tmp_path)
+
+
+def test_a_rerun_of_a_record_that_was_never_settled_is_found(tmp_path):
+    paths = done(tmp_path)
+    with closing(sqlite3.connect(paths.ledger)) as db, db:
+        put(db, "reruns", [(1000, "1", b"", "succeeded", 0)])
+
+    assert "dead letters" in wrong(tmp_path)
 
 
 def test_a_ledger_whose_pages_are_damaged_is_found(tmp_path):
@@ -160,11 +191,9 @@ def test_a_ledger_whose_pages_are_damaged_is_found(tmp_path):
 
 def recommit(paths: JobPaths, data: bytes, lines: int) -> None:
     """Make the ledger believe in another output, as a mistake in batchmill would."""
-    import zlib
-
     paths.output.write_bytes(data)
-    tamper(paths.ledger, "UPDATE job SET output_length = ?, output_plain = ?, output_crc = ?",
-           len(data), len(data), zlib.crc32(data))  # fmt: skip
+    output = OutputEnd(len(data), zlib.crc32(data), len(data))
+    mistaken(paths.ledger, lambda state: setattr(state, "output", output))
 
 
 def test_a_record_that_was_written_twice_is_found(tmp_path):
@@ -252,12 +281,13 @@ def test_verifying_changes_nothing(tmp_path):
 
 def test_a_rewrite_that_was_cut_short_is_a_note(tmp_path):
     paths = done(tmp_path)
-    with sqlite3.connect(paths.ledger) as db:
-        length, crc, plain = db.execute(
-            "SELECT output_length, output_crc, output_plain FROM job").fetchone()  # fmt: skip
-        db.execute("UPDATE job SET rewriting = ?, output_crc = 1",
-                   (json.dumps({"length": length, "crc": crc, "plain": plain}),))  # fmt: skip
-    db.close()
+
+    def rewrite(state):
+        end = state.output
+        state.rewriting = {"length": end.length, "crc": end.crc, "plain": end.plain}
+        end.crc = 1
+
+    mistaken(paths.ledger, rewrite)
 
     assert wrong(tmp_path) == {}
     assert "a rewrite is under way; the next run ends it" in [f.text for f in findings(tmp_path)]

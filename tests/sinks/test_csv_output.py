@@ -18,7 +18,7 @@ from batchmill.ledger.rerun import mark_reruns
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
 from commands import environment
-from small_jobs import KEY_OF, source_of, tamper, write
+from small_jobs import KEY_OF, mistaken, source_of, write
 
 
 def echo(record):
@@ -330,7 +330,10 @@ def test_verify_finds_a_committed_end_that_is_no_end_of_a_row(tmp_path, less):
     paths = JobPaths.of(tmp_path / "out.csv")
     run(job(tmp_path))
 
-    tamper(paths.ledger, f"UPDATE job SET output_plain = output_plain - {less}")
+    def shorten(state):
+        state.output.plain -= less
+
+    mistaken(paths.ledger, shorten)
 
     assert differences(tmp_path) != []
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmill import Job, run
-from batchmill.records import Commit, Counts, DeadLetter, Failure
+from batchmill.records import Commit, Counts, DeadLetter, Failure, OutcomeCode
 from batchmill.sinks.memory import MemoryStore
 
+WITH_ROWS = OutcomeCode.WITH_ROWS
 LETTER = DeadLetter(
     seq=2, raw=b"{}", failure=Failure("ValueError", "no", "", ("builtins.ValueError",)),
     attempts=1, first_at="2026-01-01T00:00:00+00:00", last_at="2026-01-01T00:00:00+00:00",
@@ -18,9 +19,9 @@ LETTER = DeadLetter(
 def test_commits_add_up():
     store = MemoryStore()
 
-    store.commit(Commit(chunks=[[{"n": 0}], [{"n": 1}, {"n": 1.5}]], settled=[(0, 2)],
+    store.commit(Commit(chunks=[[{"n": 0}], [{"n": 1}, {"n": 1.5}]], settled=[(0, 2, WITH_ROWS)],
                         counts=Counts(succeeded=2)))  # fmt: skip
-    store.commit(Commit(chunks=[[{"n": 3}]], settled=[(2, 5)], dead_letters=[LETTER],
+    store.commit(Commit(chunks=[[{"n": 3}]], settled=[(2, 5, WITH_ROWS)], dead_letters=[LETTER],
                         counts=Counts(succeeded=1, filtered=1, failed=1)))  # fmt: skip
 
     assert [{"n": 0}, {"n": 1}, {"n": 1.5}, {"n": 3}] == store.results
@@ -43,7 +44,7 @@ def test_what_is_settled_in_any_order_is_settled_once(chunks, draw):
     draw.shuffle(seqs)
 
     for seq in seqs:
-        store.commit(Commit(chunks=[chunks[seq]], settled=[(seq, seq + 1)],
+        store.commit(Commit(chunks=[chunks[seq]], settled=[(seq, seq + 1, WITH_ROWS)],
                             counts=Counts(succeeded=1)))  # fmt: skip
 
     assert len(chunks) == store.progress.low_water == store.counts.succeeded
@@ -54,7 +55,7 @@ def test_a_result_is_kept_as_it_is_and_not_copied():
     store = MemoryStore()
     result = object()
 
-    store.commit(Commit(chunks=[[result]], settled=[(0, 1)]))
+    store.commit(Commit(chunks=[[result]], settled=[(0, 1, WITH_ROWS)]))
 
     assert result is store.results[0]
 

@@ -1,4 +1,4 @@
-"""How do results leave in the order of the input, when they are done in another?"""
+"""Results leave in the order of the input, whatever the order in which they are done."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from itertools import islice
 from operator import lt
 from typing import Any
 
-from .progress import Progress, ranges_of
+from ..protocols import Settled
+from .progress import ranges_of
 
 
 class Reorder:
     """Holds outcomes back until all their predecessors are settled.
 
     They come and leave in runs: rows of records that follow each other, as a list, or one outcome
-    of another kind. What is held is bounded by how far the feed may run ahead of the low-water
-    mark.
+    of another kind. `bytes` is what the held rows are long, where rows are bytes. What is held is
+    bounded by the feed, which gives out no more while there is too much.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Settled) -> None:
+        """`progress` is what is settled as the run begins; it is not to change."""
         self.next_seq = progress.low_water
-        self._passed = dict(progress.ranges)
+        self.bytes = 0
+        self._progress = progress
         self._held: dict[int, Any] = {}
         self._count = 0
 
@@ -29,6 +32,7 @@ class Reorder:
         for start, run in runs_of(seqs, rows):
             self._held[start] = run
             self._count += len(run)
+            self.bytes += _bytes_of(run)
 
     def put(self, seq: int, outcome: Any) -> None:
         """Take in an outcome that is no row."""
@@ -39,22 +43,30 @@ class Reorder:
         """Take out, in order, the runs that have no unsettled predecessor, by their first seq."""
         ready: list[tuple[int, Any]] = []
         while True:
-            if self.next_seq in self._held:
-                run = self._held.pop(self.next_seq)
-                count = len(run) if isinstance(run, list) else 1
-                ready.append((self.next_seq, run))
-                self.next_seq += count
-                self._count -= count
-            elif self.next_seq in self._passed:
-                self.next_seq = self._passed.pop(self.next_seq)
-            else:
+            if self.next_seq not in self._held:
+                self.next_seq = self._progress.next_pending(self.next_seq)
+            if self.next_seq not in self._held:
                 return ready
+            run = self._held.pop(self.next_seq)
+            ready.append((self.next_seq, run))
+            self._take_out(run)
+
+    def _take_out(self, run: Any) -> None:
+        count = len(run) if isinstance(run, list) else 1
+        self.next_seq += count
+        self._count -= count
+        self.bytes -= _bytes_of(run) if isinstance(run, list) else 0
 
     def __len__(self) -> int:
         return self._count
 
     def __repr__(self) -> str:
         return f"<Reorder next={self.next_seq} held={self._count}>"
+
+
+def _bytes_of(run: list[Any]) -> int:
+    """How long these rows are; objects count nothing."""
+    return sum(map(len, run)) if isinstance(run[0], bytes) else 0
 
 
 def runs_of(seqs: list[int], rows: list[Any]) -> Iterator[tuple[int, list[Any]]]:

@@ -1,4 +1,4 @@
-"""When and where is a commit made? By one thread of its own, one commit at a time."""
+"""Commits are made by one thread of their own, one at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..records import Commit
 from .draft import Draft
 
 COMMIT_BYTES = 4 << 20
-"""A commit is made as soon as it holds so many bytes of results,"""
+"""A commit is made as soon as it holds so many bytes of results and dead letters,"""
 COMMIT_RECORDS = 50_000
 """or settles so many records; whatever `commit_every_s` says."""
 
@@ -126,4 +126,4 @@ class Committer:
 
 def _full(commit: Commit) -> bool:
     settled = commit.counts.settled + commit.counts.blank
-    return commit.size >= COMMIT_BYTES or settled >= COMMIT_RECORDS
+    return commit.weight >= COMMIT_BYTES or settled >= COMMIT_RECORDS

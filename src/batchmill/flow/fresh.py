@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.progress import Progress
 from ..protocols import Store
 from ..records import Block
 
@@ -15,7 +14,7 @@ class Fresh:
 
     def __init__(self, blocks: Iterator[Block], store: Store) -> None:
         self._blocks = blocks
-        self._settled = Progress(store.progress.low_water, store.progress.ranges)
+        self._settled = store.progress.copy()
         self._runs: list[tuple[int, int]] = []
         self._block: Block | None = None
         self.next_seq = self._settled.low_water

@@ -21,8 +21,6 @@ MAX_AHEAD = 100_000
 PROMPT_S = 0.1
 """A commit that has not ended by then waits for whoever takes the results. The store may then want
 the reader to be less far ahead."""
-MAX_HELD = 10_000
-"""Most outcomes that wait for their predecessors with order="input"."""
 
 
 class Given(NamedTuple):
@@ -143,9 +141,7 @@ class Pending:
     def _has_room(self) -> bool:
         ahead = self._fresh.next_seq - self._store.progress.low_water
         prompt = self._committer.busy_s < PROMPT_S
-        return (
-            ahead < (MAX_AHEAD if prompt else self._max_ahead) and self._desk.draft.held < MAX_HELD
-        )
+        return ahead < (MAX_AHEAD if prompt else self._max_ahead) and self._desk.draft.has_room
 
     def _read_on(self) -> None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..core.guard import Guard
 from ..core.ordering import Reorder
 from ..core.pacing import Pacer
-from ..core.progress import Progress
 from ..job import Job
 from ..protocols import Codec, Engine, Source, Store
 from ..records import Mark
@@ -38,8 +37,8 @@ def assemble(
     """The parts of a run that goes on at `start`. To be called in the event loop of the run."""
     guard = Guard(job.systemic_after, job.failure_limit)
     pacer = Pacer(job.parsed_rate, job.burst)
-    snapshot = Progress(store.progress.low_water, store.progress.ranges)
-    draft = Draft(codec.join, Reorder(snapshot) if job.order == "input" else None)
+    reorder = Reorder(store.progress.copy()) if job.order == "input" else None
+    draft = Draft(codec.join, reorder, codec.empty)
     desk = RunDesk(codec, draft, job.retry, guard, pacer, stop, clock, watch.note)
 
     def written(error: BaseException | None) -> None:

@@ -18,6 +18,7 @@ class Coded:
         self.explain = reader.explain
         self.encode = writer.encode
         self.join = writer.join
+        self.empty = writer.empty
         self.columns = writer.columns
 
 

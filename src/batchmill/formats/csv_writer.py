@@ -39,6 +39,7 @@ class CsvWriter:
     """
 
     join = staticmethod(b"".join)
+    empty: bytes | None = b""
 
     def __init__(self, shape: CsvShape, columns: Columns | None = None) -> None:
         self._columns = columns or Columns(shape.fieldnames)

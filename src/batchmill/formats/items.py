@@ -33,6 +33,7 @@ class ItemWriter:
     """Results as they are."""
 
     columns: Columns | None = None
+    empty: bytes | None = None
 
     @staticmethod
     def encode(result: Any) -> Any:

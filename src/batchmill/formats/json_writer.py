@@ -1,4 +1,4 @@
-"""How are results written as lines of JSON?"""
+"""Results as lines of JSON."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ class JsonWriter:
     """A line for every result."""
 
     columns: Columns | None = None
+    empty: bytes | None = b""
     join = b"".join
     encode = staticmethod(encode_result)

@@ -6,25 +6,27 @@ import json
 import os
 import socket
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.job_state import JobState, OutputEnd
 from ..core.progress import Progress
 from ..errors import CommitFailed, Fenced
-from ..records import Commit, Counts, DeadLetter, Mark, Outcome, Region, Requeued
+from ..records import Commit, Counts, DeadLetter, Outcome, Region, Requeued
 from ..report import Report
 from ..version import __version__
+from .connecting import connect, explaining
 from .errors_file import sound
 from .marks import Marks
 from .reading import AWAITED, LedgerState
-from .schema import connect, connect_to_read, explaining
-
-FETCH = 256
-"""Dead letters read from the ledger at once."""
+from .remembered import Letters
+from .requeued import RequeuedRecords
+from .sealed import put
 
 
 def now_text() -> str:
@@ -44,39 +46,53 @@ class SqliteLedger(LedgerState):
             with explaining(path):
                 db.execute("BEGIN IMMEDIATE")
                 if not db.execute("SELECT 1 FROM job").fetchone():
-                    _create(db, name)
-                db.execute("UPDATE job SET epoch = epoch + 1")
+                    put(db, "job", [(1, 0, 0, JobState(name, now_text()).encoded())])
                 super().__init__(path, db)
+                self._raise_epoch()
                 db.execute("COMMIT")
         except BaseException:
             db.close()
             raise
+        self._file = os.stat(path)
+        self._readers: list[RequeuedRecords] = []
+        self.run = 0
+        self.follows_a_kill = False
+        """Whether the run before this one did not come to its end."""
         self.sound = True
         """False once a step has failed: what is in memory may then be ahead of what is durable, and
         nothing is written any more."""
 
-    def begin_run(self, settings: dict[str, Any], identity: dict[str, Any]) -> int:
-        """Write down that a run begins; returns its number."""
+    def _raise_epoch(self) -> None:
+        self.epoch += 1
+        self._write_state()
+
+    def begin_run(
+        self, settings: dict[str, Any], identity: dict[str, Any], source: str = ""
+    ) -> int:
+        """Write down that a run begins; returns its number. `source` is the path of its files."""
+        facts = (now_text(), None, socket.gethostname(), os.getpid(), __version__, None)
+        last = self.last_run()
+        self.follows_a_kill = last is not None and last.ended_at is None
         with self.transaction() as db:
-            self.settings, self.source_identity = settings, identity
-            self._store("settings", settings)
-            self._store("source_identity", identity)
-            self._store("output_identity", {})
-            facts = (now_text(), socket.gethostname(), os.getpid(), __version__)
-            cursor = db.execute(
-                "INSERT INTO runs (started_at, host, pid, batchmill) VALUES (?, ?, ?, ?)", facts
-            )
-            self.run = int(cursor.lastrowid or 0)
+            self.state.settings, self.state.source_identity = settings, identity
+            self.state.source_path, self.state.output_identity = source, {}
+            self.run = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0])
+            put(db, "runs", [(self.run, *facts)])
+            self._write_state()
         return self.run
 
-    def end_run(self, report: Report, output_identity: dict[str, Any]) -> None:
+    def end_run(
+        self, report: Report, output_identity: dict[str, Any], *, next_start_at: float = 0.0
+    ) -> None:
+        """Write down how the run ended, and when the pace lets the next call start."""
         with self.transaction() as db:
-            self._store("output_identity", output_identity)
-            db.execute("UPDATE job SET source_complete = ?", (self.source_complete,))
-            db.execute(
-                "UPDATE runs SET ended_at = ?, report = ? WHERE id = ?",
-                (now_text(), json.dumps(report.to_dict()), self.run),
-            )
+            self.state.output_identity = output_identity
+            self.state.source_complete = report.source_complete
+            self.state.next_start_at = next_start_at
+            started = tuple(db.execute("SELECT * FROM runs WHERE id = ?", (self.run,)).fetchone())
+            ended = (now_text(), *started[3:6], json.dumps(report.to_dict()))
+            put(db, "runs", [(*started[:2], *ended)])
+            self._write_state()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -88,6 +104,7 @@ class SqliteLedger(LedgerState):
             raise CommitFailed(f"{self.path} is written no more: an earlier step has failed")
         try:
             with explaining(self.path):
+                self._check_place()
                 self._db.execute("BEGIN IMMEDIATE")
                 self._check_epoch()
                 yield self._db
@@ -96,6 +113,18 @@ class SqliteLedger(LedgerState):
             self.sound = False
             self._roll_back()
             raise
+
+    def _check_place(self) -> None:
+        """The name must still lead to the open file, or progress would go where nobody looks."""
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            there = None
+        if there is None or not os.path.samestat(there, self._file):
+            raise CommitFailed(
+                f"{self.path} was replaced or deleted while the job was running",
+                hint="put it back as it was, or start again with --restart",
+            )
 
     def _check_epoch(self) -> None:
         stored = self._db.execute("SELECT epoch FROM job").fetchone()[0]
@@ -110,124 +139,126 @@ class SqliteLedger(LedgerState):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def _store(self, column: str, value: object) -> None:
-        self._db.execute(f"UPDATE job SET {column} = ?", (json.dumps(value),))
+    def _write_state(self, counts: Counts | None = None) -> None:
+        """Write down the state, with these counts, and what has changed of the outcomes, under the
+        next number."""
+        state = self.state
+        put(self._db, "outcomes", self.progress.take_changed())
+        state.low_water = self.progress.low_water
+        state.resume, state.extent = self.marks.resume, self.marks.extent
+        self.number += 1
+        encoded = replace(state, counts=counts or state.counts).encoded()
+        put(self._db, "job", [(1, self.number, self.epoch, encoded)])
 
     def commit(self, commit: Commit, append: Callable[[Sequence[Any]], Region]) -> None:
         """Have the results appended, then record where they stand, and all else the commit says.
 
         One step: a run that was taken over does not touch the output any more.
         """
-        counts = replace(self.counts)
+        state = self.state
+        counts = replace(state.counts)
         counts.add(commit.counts)
         with self.transaction() as db:
             region = append(commit.chunks)
-            for start, stop in commit.settled:
-                self.progress.settle(start, stop)
-            self.marks.add(commit.marks, self.progress.low_water)
+            self._settle(commit)
             if commit.marks:
-                self.source_complete = False
+                state.source_complete = False
+            state.next_start_at = commit.next_start_at or state.next_start_at
             self._write_letters(db, commit)
+            self.note_rowless(commit.rowless)
             self._grow_output(commit, region)
-            self._write_job(db, counts)
-        self.counts.add(commit.counts)
+            self._write_state(counts)
+        state.counts.add(commit.counts)
+
+    def _settle(self, commit: Commit) -> None:
+        for start, stop, code in commit.settled:
+            self.progress.settle(start, stop, code)
+        for seq, code in commit.resettled:
+            self.progress.settle(seq, seq + 1, code)
+        self.marks.add(commit.marks, self.progress.low_water)
 
     def _write_letters(self, db: sqlite3.Connection, commit: Commit) -> None:
         db.executemany("DELETE FROM dead_letters WHERE seq = ?", _each(commit.resolved))
-        db.executemany(
-            "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*_row_of(letter), self.run) for letter in commit.dead_letters],
-        )
-        db.executemany(
-            "INSERT INTO superseded SELECT seq, key, ? FROM reruns WHERE seq = ?",
-            [(self.output_plain, seq) for seq in commit.replaced],
-        )
+        put(db, "dead_letters", ((*_row_of(letter), self.run) for letter in commit.dead_letters))
+        for seq in commit.replaced:
+            rerun = db.execute("SELECT * FROM reruns WHERE seq = ?", (seq,)).fetchone()
+            self._sound(f"the rerun of seq {seq}", rerun)
+            if rerun["key"] is not None:
+                put(db, "superseded", [(seq, rerun["key"], rerun["before"])])
         db.executemany("DELETE FROM reruns WHERE seq = ?", _each(commit.replaced))
+
+    def note_rowless(self, records: Sequence[tuple[int, str | int]]) -> None:
+        """Add the seqs and keys of records without rows, within the step that is under way."""
+        if records:
+            keys = zlib.compress(json.dumps(records).encode(), 1)
+            last = self._db.execute("SELECT coalesce(max(id), 0) FROM rowless").fetchone()[0]
+            put(self._db, "rowless", [(last + 1, keys)])
 
     def _grow_output(self, commit: Commit, region: Region) -> None:
         if not region.length:
             return
-        self.last_start, self.last_crc = region.start, self.output_crc
-        self.output_length, self.output_crc = region.start + region.length, region.crc
-        self.output_plain += commit.size + region.head
+        end = self.state.output
+        self.state.output = OutputEnd(region.start + region.length, region.crc,
+                                      end.plain + commit.size + region.head,
+                                      region.start, end.crc)  # fmt: skip
 
-    def _write_job(self, db: sqlite3.Connection, counts: Counts) -> None:
-        db.execute(
-            "UPDATE job SET mark = ?, extent = ?, low_water = ?, ranges = ?, source_complete = ?,"
-            " succeeded = ?, filtered = ?, failed = ?, blank = ?, output_length = ?,"
-            " output_crc = ?, output_plain = ?, last_start = ?, last_crc = ?",
-            (
-                json.dumps(asdict(self.marks.resume)),
-                json.dumps(asdict(self.marks.extent)),
-                self.progress.low_water,
-                json.dumps(self.progress.ranges),
-                self.source_complete,
-                counts.succeeded,
-                counts.filtered,
-                counts.failed,
-                counts.blank,
-                self.output_length,
-                self.output_crc,
-                self.output_plain,
-                self.last_start,
-                self.last_crc,
-            ),
-        )
-
-    def rewrite(self, rewriting: dict[str, int], awaited: Iterable[tuple[str, int]]) -> None:
+    def rewrite(self, rewriting: dict[str, int], waiting: Iterable[tuple[str, int]]) -> None:
         """Say that an output of this length, crc and plain length is about to take its place.
 
-        `awaited` tells, for the keys (as JSON) whose old results stay for now, before which plain
+        `waiting` tells, for the keys (as JSON) whose old results stay for now, before which plain
         offset they lie in the new output; what `superseded` names is no more.
         """
+        moved = dict(waiting)
         with self.transaction() as db:
             db.execute(f"DELETE FROM superseded WHERE NOT {AWAITED}")
-            db.executemany("UPDATE superseded SET before = ?2 WHERE key = ?1", awaited)
-            self._begin_rewrite(rewriting)
-
-    def _begin_rewrite(self, rewriting: dict[str, int]) -> None:
-        self.rewriting = rewriting
-        self._store("rewriting", rewriting)
+            for table in ("superseded", "reruns"):
+                rows = db.execute(f"SELECT * FROM {table} WHERE key NOTNULL").fetchall()
+                put(db, table, [(*tuple(row)[:-2], moved.get(row["key"], row["before"]))
+                                for row in rows])  # fmt: skip
+            self.state.rewriting = rewriting
+            self._write_state()
 
     def end_rewrite(self, put_in_place: Callable[[], object]) -> None:
         """Have the new output put in its place, and say that it counts."""
-        assert self.rewriting
-        with self.transaction() as db:
+        rewriting = self.state.rewriting
+        assert rewriting
+        with self.transaction():
             put_in_place()
-            self._place_output(**self.rewriting)
-            self._write_job(db, self.counts)
-            db.execute("UPDATE job SET rewriting = NULL")
-        self.rewriting = None
+            self.state.output, self.state.rewriting = OutputEnd(**rewriting), None
+            self._write_state()
 
     @contextmanager
-    def rebuilding(self, length: int, crc: int, plain: int) -> Iterator[None]:
-        """Forget what is known of the records; the block is to say it anew, by `queue_reruns` and
-        `restate`. The output counts as it lies there. All of it in one step."""
+    def rebuilding(self, length: int, crc: int, plain: int) -> Iterator[Letters]:
+        """Forget what is known of the records; the block is to say it anew, by `queue_reruns`,
+        `note_rowless`, the dead letters that it gets, and `restate`. The output counts as it lies
+        there. All of it in one step."""
         with self.transaction() as db:
-            for table in ("dead_letters", "reruns", "superseded"):
+            letters = Letters(db)
+            for table in ("reruns", "superseded", "outcomes", "rowless"):
                 db.execute(f"DELETE FROM {table}")
-            self._place_output(length, crc, plain)
-            yield
+            self.state.output = OutputEnd(length, crc, plain)
+            yield letters
+            letters.close()
 
     def restate(
         self, progress: Progress, counts: Counts, marks: Marks, rewriting: dict[str, int] | None
     ) -> None:
         """Say what a rebuild has found, and whether a new output is to take the old one's place."""
-        self.progress, self.counts, self.marks = progress, counts, marks
-        self._write_job(self._db, counts)
-        if rewriting:
-            self._begin_rewrite(rewriting)
+        self.progress, self.state.counts, self.marks = progress, counts, marks
+        self.state.rewriting = rewriting
+        self._write_state()
 
-    def _place_output(self, length: int, crc: int, plain: int) -> None:
-        """Say that the output, as it lies there, counts up to `length`."""
-        self.output_length, self.output_crc, self.output_plain = length, crc, plain
-        self.last_start, self.last_crc = 0, 0
+    def queue_reruns(
+        self, records: Iterable[tuple[int, object, bytes, Outcome]], before: int
+    ) -> int:
+        """Have these records (seq, key, raw, outcome so far) called again; returns how many.
 
-    def queue_reruns(self, records: Iterable[tuple[int, object, bytes, Outcome]]) -> int:
-        """Have these records (seq, key, raw, outcome so far) called again; returns how many."""
-        rows = [(seq, json.dumps(key), raw, was) for seq, key, raw, was in records]
+        The results that they have lie before the plain offset `before` of the output.
+        """
+        rows = [(seq, None if key is None else json.dumps(key), raw, was, before)
+                for seq, key, raw, was in records]  # fmt: skip
         with self._within_step() as db:
-            db.executemany("INSERT OR REPLACE INTO reruns VALUES (?, ?, ?, ?)", rows)
+            put(db, "reruns", rows)
         return len(rows)
 
     def _within_step(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -239,35 +270,15 @@ class SqliteLedger(LedgerState):
 
         Read page by page over a connection of its own, so that commits may go between.
         """
-        with explaining(self.path), connect_to_read(self.path) as db:
-            db.row_factory = sqlite3.Row
-            for row in _paged(db, "SELECT * FROM reruns WHERE seq > ?") if reruns else ():
-                yield Requeued(row["seq"], row["raw"], row["was"])
-            earlier = (
-                f"SELECT * FROM dead_letters WHERE complete AND run < {self.run:d} AND seq > ?"
-            )
-            for row in _paged(db, earlier) if failed else ():
-                yield Requeued(row["seq"], row["raw"], attempts=row["attempts"],
-                               first_at=row["first_at"])  # fmt: skip
+        reader = RequeuedRecords(self.path, self.run, reruns=reruns, failed=failed)
+        self._readers.append(reader)
+        return iter(reader)
 
     def close(self) -> None:
+        """Close the ledger, and whoever reads it for this run: the last one out removes the log."""
+        for reader in self._readers:
+            reader.close()
         self._db.close()
-
-
-def _create(db: sqlite3.Connection, name: str) -> None:
-    empty = json.dumps(asdict(Mark()))
-    db.execute(
-        "INSERT INTO job VALUES (1, ?, ?, '{}', 0, '{}', 0, ?, ?, 0, '[]',"
-        " 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', NULL)",
-        (name, now_text(), empty, empty),
-    )
-
-
-def _paged(db: sqlite3.Connection, query: str) -> Iterator[sqlite3.Row]:
-    after = -1
-    while rows := db.execute(f"{query} ORDER BY seq LIMIT {FETCH}", (after,)).fetchall():
-        yield from rows
-        after = rows[-1]["seq"]
 
 
 def _each(seqs: Iterable[int]) -> list[tuple[int]]:
@@ -277,5 +288,5 @@ def _each(seqs: Iterable[int]) -> list[tuple[int]]:
 def _row_of(letter: DeadLetter) -> tuple[Any, ...]:
     failure = letter.failure
     key = None if letter.key is None else json.dumps(letter.key)
-    return (letter.seq, key, letter.raw, letter.complete, failure.type, sound(failure.message),
+    return (letter.seq, key, letter.raw, int(letter.complete), failure.type, sound(failure.message),
             sound(failure.traceback), letter.attempts, letter.first_at, letter.last_at)  # fmt: skip

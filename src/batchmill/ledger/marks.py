@@ -1,4 +1,4 @@
-"""Where does reading go on after a restart?"""
+"""Where reading goes on after a restart."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ from .changed import (
     identity_of,
     without_key,
 )
+from .connecting import explaining
 from .errors_file import ErrorsFile
 from .file_store import FileStore
 from .ledger import SqliteLedger
 from .output import pieces_of
 from .rebuild import rebuild
 from .rewrite import finish_rewrite, remove_superseded
-from .schema import explaining
 
 __all__ = ["Asked", "OpenJob", "identity_of", "open_job"]
 

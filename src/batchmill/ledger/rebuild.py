@@ -1,11 +1,11 @@
-"""How is progress found again, by key, when source or output are no longer what they were?"""
+"""Progress found again, by key, when source or output are no longer what they were."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from ..core.progress import Progress
 from ..errors import Changed
 from ..formats.rows import RowFormat
 from ..protocols import Source
-from ..records import Counts, Mark, Outcome
+from ..records import Counts, Mark, Outcome, OutcomeCode
 from .aside import keep_copy
 from .ledger import SqliteLedger
 from .marks import Marks
 from .output import PIECE_BYTES, pieces_of, results_in
+from .remembered import Letters, Remembered
 from .rewrite import finish_rewrite, write_copy
 
 ROWS = 1000
@@ -34,6 +35,9 @@ class Found:
     kind: str
     """What every row should have been."""
     settled: int = 0
+    without: int = 0
+    """Records that are known to have no result: filtered, or with an empty list of results."""
+    failed: int = 0
     pending: int = 0
     reruns: int = 0
     broken: int = 0
@@ -44,7 +48,12 @@ class Found:
     """Results whose record the source no longer has; they stay."""
 
     def __str__(self) -> str:
-        parts = [f"{self.settled} records have a result", f"{self.pending} are to be called"]
+        parts = [f"{self.settled} records have a result"]
+        if self.without:
+            parts.append(f"{self.without} are known to have none")
+        if self.failed:
+            parts.append(f"{self.failed} have failed")
+        parts.append(f"{self.pending} are to be called")
         if self.reruns:
             parts.append(f"{self.reruns} are marked to be run again")
         if self.broken:
@@ -66,7 +75,8 @@ def rebuild(
     rerun_key: str | None,
     key_of: Callable[[Any], str | int | None],
 ) -> Found:
-    """Settle the records whose key the output has, and mark reruns; everything else is pending.
+    """Settle the records whose key the output has, and those that the ledger knows to have no
+    result or to have failed; mark reruns; everything else is pending.
 
     A key that stands on n lines of the output settles the first n records that have it. Keys are
     kept in a temporary database on disk, so memory does not grow with them.
@@ -91,8 +101,12 @@ def rebuild(
         if found.broken or not ends:
             rewriting = write_copy(output, rows, lambda row: row.is_head or row.result is not None)
         _mark_unfinished(keys, ledger)
-        with ledger.rebuilding(length, crc, plain):
-            _read_source(keys, source, ledger, spelled, found, rewriting)
+        remembered = Remembered(keys, ledger)
+        end = rewriting["plain"] if rewriting else plain
+        with ledger.rebuilding(length, crc, plain) as letters:
+            reader = _Reader(keys, remembered, letters, ledger, spelled, end)
+            reader.read(source, found)
+            ledger.restate(reader.progress, reader.counts, reader.marks, rewriting)
         finish_rewrite(ledger, output)
     return found
 
@@ -161,39 +175,75 @@ def _measure(output: Path) -> tuple[int, int, int, bool]:
     return length, crc, plain, last == b"\n"
 
 
-def _read_source(
-    keys: sqlite3.Connection,
-    source: Source,
-    ledger: SqliteLedger,
-    key_of: Callable[[Any], str | int | None],
-    found: Found,
-    rewriting: dict[str, int] | None,
-) -> None:
-    progress, counts, marks = Progress(), Counts(), Marks(Mark(), Mark())
-    reruns: list[tuple[int, object, bytes, Outcome]] = []
-    for seq, raw in _records(source, marks, progress):
-        key = key_of(raw)
-        rerun = None if key is None else _take(keys, json.dumps(key))
-        if rerun is None:
+class _Reader:
+    """Goes through the source once and says of each record what became of it."""
+
+    def __init__(
+        self,
+        keys: sqlite3.Connection,
+        remembered: Remembered,
+        letters: Letters,
+        ledger: SqliteLedger,
+        key_of: Callable[[Any], str | int | None],
+        end: int,
+    ) -> None:
+        """`end` is where the output will end, before compression."""
+        self.progress, self.counts, self.marks = Progress(), Counts(), Marks(Mark(), Mark())
+        self._keys = keys
+        self._remembered = remembered
+        self._letters = letters
+        self._ledger = ledger
+        self._key_of = key_of
+        self._end = end
+        self._reruns: list[tuple[int, object, bytes, Outcome]] = []
+        self._rowless: list[tuple[int, str | int]] = []
+
+    def read(self, source: Source, found: Found) -> None:
+        for block in source.blocks(Mark()):
+            for seq, raw in enumerate(block.records, block.mark.seq):
+                self._settle(seq, raw, found)
+            self.marks.add([block.end], self.progress.low_water)
+            found.reruns += self._ledger.queue_reruns(self._reruns, self._end)
+            self._ledger.note_rowless(self._rowless)
+            self._reruns.clear()
+            self._rowless.clear()
+        found.strangers = _left(self._keys)
+
+    def _settle(self, seq: int, raw: Any, found: Found) -> None:
+        key = self._key_of(raw)
+        spelled = None if key is None else json.dumps(key)
+        rerun = None if spelled is None else _take(self._keys, spelled)
+        if rerun is not None:
+            self._note(seq, OutcomeCode.WITH_ROWS)
+            found.settled += 1
+            if rerun:
+                self._reruns.append((seq, key, raw, "succeeded"))
+        elif key is not None and (code := self._remembered.without_rows(json.dumps(key))):
+            self._note(seq, code)
+            self._rowless.append((seq, key))
+            found.without += 1
+        elif self._has_failed(seq, raw):
+            self._note(seq, OutcomeCode.FAILED)
+            found.failed += 1
+        else:
             found.pending += 1
-            continue
-        progress.settle(seq, seq + 1)
-        counts.succeeded += 1
-        if rerun:
-            reruns.append((seq, key, raw, "succeeded"))
-        if len(reruns) >= ROWS:
-            found.reruns += ledger.queue_reruns(reruns)
-            reruns.clear()
-    found.settled = counts.succeeded
-    found.strangers = keys.execute("SELECT coalesce(sum(count), 0) FROM keys").fetchone()[0]
-    found.reruns += ledger.queue_reruns(reruns)
-    ledger.restate(progress, counts, marks, rewriting)
+
+    def _has_failed(self, seq: int, raw: Any) -> bool:
+        """Whether a dead letter is this record's; it then has its seq."""
+        before = self._remembered.failed(raw) if isinstance(raw, bytes) else None
+        if before is None or not self._letters.move(before, seq, raw):
+            return False
+        self._remembered.take(before)
+        return True
+
+    def _note(self, seq: int, code: OutcomeCode) -> None:
+        self.progress.settle(seq, seq + 1, code)
+        self.counts.note(code, 1)
 
 
-def _records(source: Source, marks: Marks, progress: Progress) -> Iterator[tuple[int, Any]]:
-    for block in source.blocks(Mark()):
-        yield from enumerate(block.records, block.mark.seq)
-        marks.add([block.end], progress.low_water)
+def _left(keys: sqlite3.Connection) -> int:
+    """How many results are no record's."""
+    return int(keys.execute("SELECT coalesce(sum(count), 0) FROM keys").fetchone()[0])
 
 
 def _take(keys: sqlite3.Connection, key: str) -> int | None:

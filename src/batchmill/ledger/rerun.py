@@ -1,4 +1,4 @@
-"""Which records do these keys name, and which of them are to be run again?"""
+"""Marking records to be run again: those that keys name, or those that were filtered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..protocols import Source
-from ..records import Mark, Outcome
+from ..records import Mark, Outcome, OutcomeCode
 from .ledger import SqliteLedger
 from .output import format_of, key_text, results_in
 
@@ -68,6 +68,7 @@ def mark_reruns(
         _refuse_ambiguous(db, key)
         if _count(db, "settled"):
             _find_results(db, ledger, output, key)
+            _refuse_other_spelling(db, output, key)
         return Marked(
             queued=_queue(db, ledger),
             failed=_count(db, "failed"),
@@ -95,9 +96,10 @@ def _find_records(
 
 
 def _state(ledger: SqliteLedger, seq: int) -> str:
+    """Its state in a word: "failed", "pending", or which outcome it has."""
     if ledger.has_failed(seq):
         return "failed"
-    return "settled" if seq in ledger.progress else "pending"
+    return ledger.progress.code(seq).name.lower()
 
 
 def _refuse_unknown(
@@ -141,27 +143,69 @@ def _find_results(db: sqlite3.Connection, ledger: SqliteLedger, output: Path, ke
             db.execute("UPDATE found SET result = 1 WHERE key = ?", (text,))
 
 
+def _refuse_other_spelling(db: sqlite3.Connection, output: Path, key: str) -> None:
+    """A record that has rows in the output, none of which carries its key, would be doubled."""
+    row = db.execute("SELECT wanted FROM found WHERE state = 'with_rows' AND NOT result").fetchone()
+    if row:
+        raise ConfigError(
+            f"the results of {row[0]!r} in {output} do not carry {key!r} as the record spells it",
+            hint="nothing was marked; have the task return the key as it is, and begin anew with"
+            " --restart",
+        )
+
+
 def _queue(db: sqlite3.Connection, ledger: SqliteLedger) -> int:
-    query = "SELECT seq, key, raw, result FROM found WHERE state = 'settled' ORDER BY seq"
+    query = f"SELECT seq, key, raw, state, result FROM found WHERE {_SETTLED} ORDER BY seq"
     rows = _with_outcomes(db.execute(query), ledger.counts.filtered)
     queued = 0
     while piece := list(islice(rows, ROWS)):
-        queued += ledger.queue_reruns(piece)
+        queued += ledger.queue_reruns(piece, ledger.output_plain)
     return queued
 
 
 def _with_outcomes(
-    rows: Iterable[tuple[int, str, bytes, int]], filtered: int
+    rows: Iterable[tuple[int, str, bytes, str, int]], filtered: int
 ) -> Iterator[tuple[int, object, bytes, Outcome]]:
-    """Without a result it was filtered, as long as there are filtered ones; else it had none."""
-    for seq, key, raw, result in rows:
-        was: Outcome = "succeeded" if result or not filtered else "filtered"
-        filtered -= was == "filtered"
+    """Where the ledger does not know the outcome, a record without a result was filtered, as long
+    as there are filtered ones; else it had none."""
+    for seq, key, raw, state, result in rows:
+        was = OutcomeCode[state.upper()].outcome
+        if was is None:
+            was = "succeeded" if result or not filtered else "filtered"
+            filtered -= was == "filtered"
         yield seq, json.loads(key), raw, was
 
 
+def mark_filtered(ledger: SqliteLedger, source: Source) -> int:
+    """Have the records called again that were filtered; returns how many. Reads the source once.
+
+    Raises ConfigError where the ledger does not know which they are.
+    """
+    if ledger.tally()[OutcomeCode.UNKNOWN] and ledger.counts.filtered:
+        raise ConfigError(
+            "this job was begun by an earlier batchmill, whose ledger does not tell which records"
+            " were filtered",
+            hint="begin anew with --restart, or name the records: rerun --key K",
+        )
+    was: Outcome = "filtered"
+    records = (
+        (seq, None, raw, was)
+        for block in source.blocks(Mark())
+        for seq, raw in enumerate(block.records, block.mark.seq)
+        if ledger.progress.code(seq) is OutcomeCode.FILTERED
+    )
+    queued = 0
+    while piece := list(islice(records, ROWS)):
+        queued += ledger.queue_reruns(piece, ledger.output_plain)
+    return queued
+
+
+_SETTLED = "state NOT IN ('failed', 'pending')"
+
+
 def _count(db: sqlite3.Connection, state: str) -> int:
-    return int(db.execute("SELECT count(*) FROM found WHERE state = ?", (state,)).fetchone()[0])
+    which = _SETTLED if state == "settled" else f"state = '{state}'"
+    return int(db.execute(f"SELECT count(*) FROM found WHERE {which}").fetchone()[0])
 
 
 def _some(db: sqlite3.Connection, state: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How are rows taken out of the output, so that a crash at any moment leaves it whole?"""
+"""Rows are taken out of the output so that a crash at any moment leaves it whole."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def remove_superseded(ledger: SqliteLedger, output: Path, rows: RowFormat, key: 
     if not superseded or key is None:
         return 0
     removed = 0
-    awaited = _Moved(ledger.awaited_before())
+    awaited = _Moved(ledger.waiting_before())
 
     def keep(row: Row) -> bool:
         nonlocal removed

@@ -28,8 +28,13 @@ class MemoryStore:
         self.results.extend(chain.from_iterable(commit.chunks))
         self.letters.extend(commit.dead_letters)
         self.counts.add(commit.counts)
-        for start, stop in commit.settled:
-            self.progress.settle(start, stop)
+        self.settle(commit)
+
+    def settle(self, commit: Commit) -> None:
+        """Note what is settled."""
+        for start, stop, code in commit.settled:
+            self.progress.settle(start, stop, code)
+        self.progress.forget()
 
     def requeued(self) -> Iterator[Requeued]:
         return iter(())

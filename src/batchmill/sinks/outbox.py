@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice, repeat
 from queue import Empty, Full, Queue
 from typing import Any
 
-from ..records import Commit
+from ..records import Commit, OutcomeCode
 from .memory import MemoryStore
 
 PARCELS = 2
@@ -31,17 +31,9 @@ class Outbox(MemoryStore):
 
     def commit(self, commit: Commit) -> None:
         """Hand over the outcome of each record: its result, its dead letter, or None."""
-        rows = chain.from_iterable(commit.chunks)
-        other: dict[int, Any] = {letter.seq: letter for letter in commit.dead_letters}
-        other |= dict.fromkeys(commit.filtered)
-        outcomes = [
-            other[seq] if seq in other else next(rows)
-            for start, stop in commit.settled
-            for seq in range(start, stop)
-        ]
+        outcomes = list(_outcomes_of(commit))
         self.counts.add(commit.counts)
-        for start, stop in commit.settled:
-            self.progress.settle(start, stop)
+        self.settle(commit)
         while outcomes and not self._closed.is_set():
             try:
                 self._parcels.put(outcomes, timeout=LOOK_EVERY_S)
@@ -62,3 +54,19 @@ class Outbox(MemoryStore):
             except Empty:
                 if not alive:
                     return
+
+
+def _outcomes_of(commit: Commit) -> Iterator[Any]:
+    """What became of each record, in order; blank lines are none."""
+    rows = chain.from_iterable(commit.chunks)
+    letters = {letter.seq: letter for letter in commit.dead_letters}
+    for start, stop, code in commit.settled:
+        match code:
+            case OutcomeCode.BLANK:
+                pass
+            case OutcomeCode.FILTERED:
+                yield from repeat(None, stop - start)
+            case OutcomeCode.FAILED:
+                yield from (letters[seq] for seq in range(start, stop))
+            case _:
+                yield from islice(rows, stop - start)
