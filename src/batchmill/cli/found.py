@@ -1,7 +1,8 @@
-"""Which job is meant, when a target may also be the output of one that has run?"""
+"""The job that is meant, when a target may also be the output of one that has run."""
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,10 +65,11 @@ def of_config(job: Job) -> FoundJob:
 
 def _left_behind(ledger: Path, target: Path, given: Mapping[str, Any]) -> FoundJob:
     """A job of which only the output, or the ledger, is known."""
-    name, settings, report = _remembered(ledger)
+    name, settings, report, path = _remembered(ledger)
     output = _output_of(ledger, report) if target == ledger else target
     key = given.get("key") or settings.get("key")
-    read = _reading(given["source"], key, settings) if "source" in given else None
+    origin = given.get("source") or _still_there(path)
+    read = _reading(origin, key, settings) if origin else None
     return FoundJob(
         name=name or output.name,
         paths=JobPaths.of(output, given.get("errors") or _beside(ledger, report.get("errors"))),
@@ -75,6 +77,12 @@ def _left_behind(ledger: Path, target: Path, given: Mapping[str, Any]) -> FoundJ
         source=source_of(read) if read else None,
         key_of=_key_of(read) if read else None,
     )
+
+
+def _still_there(path: str) -> str | None:
+    """The source of the last run, if it is where it was."""
+    found = path and (Path(path).exists() or glob.glob(path, recursive=True))  # noqa: PTH207
+    return path if found else None
 
 
 def _reading(source: str, key: str | None, settings: Mapping[str, Any]) -> Job:
@@ -89,14 +97,14 @@ def _key_of(job: Job) -> KeyOf | None:
     return key_reader(job) if job.key else None
 
 
-def _remembered(ledger: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Name, settings and the last report; nothing where the ledger cannot be read."""
+def _remembered(ledger: Path) -> tuple[str, dict[str, Any], dict[str, Any], str]:
+    """Name, settings, last report and path of the source; nothing where it cannot be read."""
     try:
         with read_ledger(ledger) as state:
             report = next((run.report for run in state.runs() if run.report), None)
-            return state.name, state.settings, report or {}
+            return state.name, state.settings, report or {}, state.state.source_path
     except LedgerError:
-        return "", {}, {}
+        return "", {}, {}, ""
 
 
 def _beside(ledger: Path, errors: str | None) -> str | Path | None:

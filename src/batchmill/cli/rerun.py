@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..files.lock import job_lock
 from ..job import Job
 from ..ledger.ledger import SqliteLedger
 from ..ledger.next_run import NextRun, next_run
-from ..ledger.rerun import Marked, mark_reruns
+from ..ledger.rerun import Marked, mark_filtered, mark_reruns
 from ..wiring.files import name_of, settings_of, source_of
 from . import options
 from .found import FoundJob, of_config
@@ -32,6 +33,7 @@ Examples:
   batchmill rerun job.toml --key 8.8.8.8
   batchmill rerun job.toml --key a17 --key b4
   batchmill rerun job.toml --keys-file stale.txt       one key a line
+  batchmill rerun job.toml --filtered                  all that the task returned None for
 """
 
 
@@ -43,14 +45,17 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with one key a line.",
 )
+@click.option("--filtered", is_flag=True, help="All records for which the task returned None.")
 @options.files
 @options.calls
 @options.logs
-def command(target: str, *, keys: tuple[str, ...], keys_file: Path | None, **given: Any) -> int:
+def command(
+    target: str, *, keys: tuple[str, ...], keys_file: Path | None, filtered: bool, **given: Any
+) -> int:
     """Call records again, by key, and replace their results."""
-    wanted = _wanted(keys, keys_file)
+    wanted = _wanted(keys, keys_file, filtered=filtered)
     config = _with_key(load_target(target, options.fields_of(given)))
-    marked = _mark(config, wanted)
+    marked = _mark_filtered(config) if filtered else _mark(config, wanted)
     _tell(marked)
     job = replace(config.job, retry_failed=False)
     manner = Manner(only="reruns", total=marked.queued, progress=given["progress"],
@@ -58,11 +63,13 @@ def command(target: str, *, keys: tuple[str, ...], keys_file: Path | None, **giv
     return run_and_show(replace(config, job=job), manner)
 
 
-def _wanted(keys: Sequence[str], file: Path | None) -> list[str]:
+def _wanted(keys: Sequence[str], file: Path | None, *, filtered: bool) -> list[str]:
     lines = file.read_text(encoding="utf-8-sig").splitlines() if file else []
     wanted = list(dict.fromkeys([*keys, *(line.strip() for line in lines if line.strip())]))
-    if not wanted:
-        raise click.UsageError("there is no key: give --key K or --keys-file PATH")
+    if filtered and wanted:
+        raise click.UsageError("--filtered names the records by itself: leave out the keys")
+    if not wanted and not filtered:
+        raise click.UsageError("there is no key: give --key K, --keys-file PATH or --filtered")
     return wanted
 
 
@@ -82,19 +89,34 @@ def _mark(config: JobConfig, wanted: list[str]) -> Marked:
     if key is None or key_of is None:
         raise ConfigError("the job has no key, so its records have no names",
                           hint="set job.key to the field that names a record")  # fmt: skip
+    with _held(found, job) as ledger:
+        marked = mark_reruns(ledger, source_of(job), found.paths.output, key=key, wanted=wanted,
+                             key_of=key_of)  # fmt: skip
+    if not marked.queued:
+        raise _nothing(marked)
+    return marked
+
+
+def _mark_filtered(config: JobConfig) -> Marked:
+    """Mark what was filtered, while no other run is active."""
+    job = config.job
+    with _held(of_config(job), job) as ledger:
+        queued = mark_filtered(ledger, source_of(job))
+    if not queued:
+        raise ConfigError("there is nothing to run again: no record was filtered",
+                          hint="batchmill status")  # fmt: skip
+    return Marked(queued, failed=0, pending=0)
+
+
+@contextmanager
+def _held(found: FoundJob, job: Job) -> Iterator[SqliteLedger]:
+    """The ledger of a job that has run and is not changed, under its lock."""
     if not found.paths.ledger.exists():
         raise ConfigError("the job has not run yet", hint="batchmill run")
     with job_lock(found.paths.lock):
         _refuse_changed(found, job)
-        ledger = SqliteLedger(found.paths.ledger, name_of(job))
-        try:
-            marked = mark_reruns(ledger, source_of(job), found.paths.output, key=key,
-                                 wanted=wanted, key_of=key_of)  # fmt: skip
-        finally:
-            ledger.close()
-    if not marked.queued:
-        raise _nothing(marked)
-    return marked
+        with closing(SqliteLedger(found.paths.ledger, name_of(job))) as ledger:
+            yield ledger
 
 
 def _refuse_changed(found: FoundJob, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""`batchmill verify`: do ledger, output and source agree?"""
+"""`batchmill verify`: ledger, output and source against each other."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from .found import find_job
 from .output import put, put_json, say
 
 _EXAMPLES = """\b
-TARGET is what was run, or the output of a job that has run; the input is then compared only if
---input names it. Nothing is changed. Exit code 0 if all agree, 1 if something differs.
+TARGET is what was run, or the output of a job that has run, whose ledger knows input and key.
+Nothing is changed. Exit code 0 if all agree, 1 if something differs or was left out.
 
 \b
 Examples:
   batchmill verify job.toml
-  batchmill verify out.jsonl --input in.jsonl
+  batchmill verify out.jsonl
+  batchmill verify out.jsonl --input moved/in.jsonl
   batchmill verify job.toml --json
 """
 
@@ -55,7 +56,9 @@ def _put(finding: Finding, *, as_json: bool) -> None:
 
 def _judge(findings: list[Finding]) -> int:
     wrong = sum(finding.verdict == "differs" for finding in findings)
-    if not wrong:
-        return ExitCode.DONE
-    say(f"error: {wrong} of {len(findings)} checks found a difference")
-    return ExitCode.ABORTED
+    skipped = sum(finding.verdict == "skipped" for finding in findings)
+    if wrong:
+        say(f"error: {wrong} of {len(findings)} checks found a difference")
+    elif skipped:
+        say(f"error: {skipped} of {len(findings)} checks could not be made")
+    return ExitCode.ABORTED if wrong or skipped else ExitCode.DONE

@@ -129,6 +129,15 @@ class Progress:
             len(codes) - codes.count(0) for codes in (ahead, *map(self._look, beyond))
         )
 
+    def tally(self) -> list[int]:
+        """How many records have each outcome, by code, in the blocks that are in memory."""
+        sums = [0] * len(OutcomeCode)
+        for number in self._packed.keys() | self._open.keys():
+            codes = self._look(number)
+            for code in OutcomeCode:
+                sums[code] += codes.count(code)
+        return sums
+
     def take_changed(self) -> Iterator[tuple[int, bytes]]:
         """The blocks that have changed since this was last asked, packed; then `forget`."""
         for number in sorted(self._changed):

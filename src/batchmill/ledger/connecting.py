@@ -46,11 +46,18 @@ def connect(path: Path) -> sqlite3.Connection:
                 create(db)
                 db.execute("COMMIT")
             elif format_of(db) < FORMAT:
-                upgrade(db, path)
+                _upgrade(db, path)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    try:
+        upgrade(db, path)
+    except (ValueError, TypeError, KeyError) as error:
+        raise damaged(path, error) from error
 
 
 @contextmanager

@@ -94,6 +94,8 @@ class LedgerState:
 
     def tally(self) -> list[int]:
         """How many records have each outcome, by code."""
+        if self.format < FORMAT:
+            return self.progress.tally()
         sums = [0] * len(OutcomeCode)
         for row in self._db.execute("SELECT * FROM outcomes"):
             for code, count in enumerate(counted(self._codes(row))):

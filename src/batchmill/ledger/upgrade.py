@@ -26,7 +26,10 @@ _SAME = ("dead_letters", "runs")
 
 def upgrade(db: sqlite3.Connection, path: Path) -> None:
     """Turn a ledger of format 1 into one of today's, in one transaction, after keeping a copy of it
-    as `out.ledger.v1`. A crash at any step leaves the one or the other."""
+    as `out.ledger.v1`. A crash at any step leaves the one or the other.
+
+    Raises ValueError, TypeError or KeyError for what makes no sense.
+    """
     keep_copy(db, path.with_name(f"{path.name}.v1"))
     db.execute("BEGIN IMMEDIATE")
     epoch, state, progress = read_1(db)
@@ -34,6 +37,8 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
         db.execute(f"ALTER TABLE {table} RENAME TO {table}_of_1")
     create(db)
     put(db, "job", [(1, 0, epoch, state.encoded())])
+    if problem := state.disagrees(progress.tally()):
+        raise ValueError(problem)
     put(db, "outcomes", progress.take_changed())
     for table in _SAME:
         _carry_over(db, table, lambda row: row)

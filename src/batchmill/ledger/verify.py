@@ -1,8 +1,7 @@
-"""Do ledger, output and source agree? Everything is counted afresh, in bounded memory."""
+"""Ledger, output and source against each other: all is counted afresh, in bounded memory."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import Any, Literal
 from ..errors import BatchmillError, SourceError
 from ..paths import JobPaths
 from ..protocols import Source
+from ..records import OutcomeCode
 from .reading import LedgerState, read_ledger
+from .schema import FORMAT
 from .verify_errors import compare_errors
 from .verify_keys import compare_keys
+from .verify_letters import compare_letters
 from .verify_output import OutputFacts, measure_output
 
 KeyOf = Callable[[Any], str | int | None]
@@ -22,7 +24,8 @@ Verdict = Literal["agrees", "note", "differs", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check has found. Only "differs" means that something is wrong."""
+    """What one check has found. "differs" means that something is wrong, "skipped" that something
+    was left out which could have been compared."""
 
     check: str
     verdict: Verdict
@@ -34,7 +37,7 @@ def verify(
 ) -> list[Finding]:
     """Compare all that a job has left behind, as of its last commit; one finding a check, or more.
 
-    Without `source` or `key` the checks that need them are skipped, and that is a finding, too.
+    Without `source` the checks that need it are skipped, and that is a finding, too.
     Reads all of output and source. Writes nothing, raises nothing for what is wrong with them.
     """
     try:
@@ -42,8 +45,6 @@ def verify(
             return [*_verify(ledger, paths, source, key, key_of)]
     except BatchmillError as error:
         return [Finding("ledger", "differs", error.message)]
-    except sqlite3.DatabaseError as error:
-        return [Finding("ledger", "differs", f"{paths.ledger} is damaged: {error}")]
 
 
 def _verify(
@@ -63,6 +64,10 @@ def _verify(
     yield from _output(ledger, paths.output, output)
     held, finding = _source(ledger, source)
     yield finding
+    if source is not None and held:
+        yield _of(
+            "records", compare_letters(ledger, source), "dead letters hold what the source has"
+        )
     yield _keys(ledger, output, source if held else None, key, key_of)
     yield Finding("errors file", *compare_errors(ledger, paths.errors))
 
@@ -127,24 +132,24 @@ def _output(ledger: LedgerState, path: Path, found: OutputFacts) -> Iterator[Fin
     if not found.problems:
         succeeded = ledger.counts.succeeded
         fine = f"{found.rows:,} for {succeeded:,} succeeded, each of them {found.format.kind}"
-        yield _of("lines", _rows(path, found, succeeded), fine)
+        yield _of("lines", _rows(path, found, ledger.tally()), fine)
 
 
-def _rows(path: Path, found: OutputFacts, succeeded: int) -> list[str]:
+def _rows(path: Path, found: OutputFacts, tally: list[int]) -> list[str]:
     if found.bad_rows:
         word = "row" if found.format.kind == "CSV" else "line"
         first = f"{word} {found.first_bad:,}"
         return [f"{found.bad_rows:,} of {path} cannot be read, the first is {first}"]
-    if found.rows and not succeeded:
-        return [f"there are {found.rows:,}, and no record succeeded"]
+    with_rows, unknown = tally[OutcomeCode.WITH_ROWS], tally[OutcomeCode.UNKNOWN]
+    if found.rows < with_rows or (found.rows and not with_rows and not unknown):
+        return [f"there are {found.rows:,}, and {with_rows:,} records have rows"]
     return []
 
 
 def _source(ledger: LedgerState, source: Source | None) -> tuple[bool, Finding]:
     """Whether the source is what it was, as far as it was read."""
     if source is None:
-        return False, Finding("source", "skipped", "which one is known to the job's TARGET only;"
-                              " or give it with --input")  # fmt: skip
+        return False, _no_source(ledger)
     extent = ledger.marks.extent
     try:
         held = source.holds(extent)
@@ -157,6 +162,16 @@ def _source(ledger: LedgerState, source: Source | None) -> tuple[bool, Finding]:
                          f"the {extent.seq:,} lines that were read are what they were")  # fmt: skip
 
 
+def _no_source(ledger: LedgerState) -> Finding:
+    path = ledger.state.source_path
+    if path:
+        return Finding("source", "skipped", f"{path} is not there; say where it is with --input")
+    if ledger.format < FORMAT:
+        return Finding("source", "skipped", "which one it was is not known to this ledger; give it"
+                       " with --input")  # fmt: skip
+    return Finding("source", "note", "records came from Python, and cannot be read again")
+
+
 def _keys(
     ledger: LedgerState,
     output: OutputFacts,
@@ -164,8 +179,8 @@ def _keys(
     key: str | None,
     key_of: KeyOf | None,
 ) -> Finding:
-    if key is None or key_of is None:
-        return Finding("keys", "skipped", "the job has no key")
-    if source is None or not output.sound:
-        return Finding("keys", "skipped", "they need a source and an output that agree")
+    if key is None:
+        return Finding("keys", "note", "the job has no key")
+    if source is None or key_of is None or not output.sound:
+        return Finding("keys", "note", "they need a source and an output that agree")
     return Finding("keys", *compare_keys(ledger, output, source, key, key_of))
