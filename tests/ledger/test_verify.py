@@ -265,9 +265,9 @@ def test_an_errors_file_that_is_behind_is_a_note(tmp_path):
 def test_what_is_not_known_is_skipped_and_said_to_be(tmp_path):
     done(tmp_path)
 
-    found = verdicts(tmp_path, source=False, key=None)
+    found = verdicts(tmp_path, source=False)
 
-    assert [check for check in found if found[check] == "skipped"] == ["source", "keys"]
+    assert [check for check in found if found[check] == "skipped"] == ["source"]
 
 
 def test_verifying_changes_nothing(tmp_path):

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from ..errors import CommitFailed, LedgerError
 from ..files.durable import commit_failed
-from .schema import FORMAT, NAMES, create, format_of, tables_of
+from .schema import FORMAT, create, format_of, statements, statements_of, tables_of
 from .upgrade import TABLES_OF_1, upgrade
 
 BUSY_TIMEOUT_S = 10.0
@@ -150,9 +150,14 @@ def check_format(db: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer batchmill (format {version}, known up to {FORMAT})",
             hint="pip install --upgrade batchmill",
         )
-    wanted = {FORMAT: NAMES, 1: TABLES_OF_1}.get(version)
-    if wanted is None or not tables_of(db).issuperset(wanted):
+    if not _has_tables(db, version):
         raise damaged(path, "it holds other tables")
+
+
+def _has_tables(db: sqlite3.Connection, version: int) -> bool:
+    if version == 1:
+        return tables_of(db) >= TABLES_OF_1
+    return version == FORMAT and statements_of(db) == statements()
 
 
 def _check_sound(db: sqlite3.Connection, path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
+from functools import cache
 
 FORMAT = 2
 """Version of the tables. A ledger of a higher one was written by a newer batchmill."""
@@ -80,6 +82,18 @@ def create(db: sqlite3.Connection) -> None:
     for statement in TABLES.split(";\n"):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+@cache
+def statements() -> frozenset[str]:
+    """The tables as SQLite writes them down."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        create(db)
+        return statements_of(db)
+
+
+def statements_of(db: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(sql for (sql,) in db.execute("SELECT sql FROM sqlite_schema"))
 
 
 def format_of(db: sqlite3.Connection) -> int:
