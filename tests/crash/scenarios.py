@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from crash.harness import Break, End, Lab, Trial
 from crash.work import FateOf, fate_of, make_plain, make_source, marked
 from oracle import State, ledger_of
 
+FORMATS = Path(__file__).parent / "formats"
 SLOWLY: dict[str, Any] = {"job": {"concurrency": 1, "commit_every_s": 0}, "pause_s": 0.001}
 """A commit after nearly every record."""
 
@@ -49,13 +52,21 @@ def killed_before(lab: Lab) -> Scenario:
 
 def uncommitted(trial: Trial) -> int:
     """Bytes behind the committed end."""
-    committed: int = State.read(ledger_of(trial.output)).job["output_length"]
+    committed: int = State.read(ledger_of(trial.output)).job["output"]["length"]
     return trial.output.stat().st_size - committed
 
 
 def completed(lab: Lab) -> Scenario:
     trial = lab.trial(make_source(6, seed=6), **SLOWLY)
     assert trial.run().problems == []
+    return Scenario(trial)
+
+
+def killed_under_format_1(lab: Lab) -> Scenario:
+    """A job that was killed while it was run by the version that wrote ledgers of format 1; it was
+    made by `killed_before`."""
+    trial = lab.trial(make_source(7, seed=7), **SLOWLY)
+    shutil.copytree(FORMATS / "1", trial.folder, dirs_exist_ok=True)
     return Scenario(trial)
 
 
@@ -126,6 +137,7 @@ SCENARIOS = {
     "a fresh job": fresh,
     "a job in order, compressed": in_order_and_compressed,
     "a job that was killed": killed_before,
+    "a job that was killed under format 1": killed_under_format_1,
     "a job that was completed": completed,
     "a job whose output was edited": edited_output,
     "a fresh job with CSV": fresh_csv,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.job_state import JobState, OutputEnd
 from ..core.progress import Progress
-from ..files.durable import sync_folder
+from ..files.durable import sync_folder, writing
 from ..records import Counts, Mark, OutcomeCode
 from .schema import create
 from .sealed import put
@@ -53,14 +53,15 @@ def upgrade(db: sqlite3.Connection, path: Path) -> None:
 def keep_copy(db: sqlite3.Connection, copy: Path) -> None:
     """A copy of the ledger as it is now, complete by itself, under this name."""
     unfinished = copy.with_name(f"{copy.name}.tmp")
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(unfinished)) as target:
-        db.backup(target)
-        target.execute("PRAGMA journal_mode = DELETE")
-    with open(unfinished, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(unfinished, copy)
-    sync_folder(copy.parent)
+    with writing(copy):
+        unfinished.unlink(missing_ok=True)
+        with closing(sqlite3.connect(unfinished)) as target:
+            db.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        with open(unfinished, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, copy)
+        sync_folder(copy.parent)
 
 
 def _carry_over(db: sqlite3.Connection, table: str, as_today: Callable[[Row], Row]) -> None:
