@@ -90,7 +90,11 @@ _CREATE = f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a ledger for its run, the only writer, making it if it is not there."""
+    """Open a ledger for its run, the only writer, making it if it is not there. Never a link."""
+    if path.is_symlink():
+        raise LedgerError(f"{path} is a link, which is not followed",
+                          hint="take the link away, or put what it leads to in its place",
+                          )  # fmt: skip
     with explaining(path):
         db = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -179,6 +183,6 @@ def explaining(path: Path) -> Iterator[None]:
 def damaged(path: Path, why: object) -> LedgerError:
     return LedgerError(
         f"{path} is damaged or no ledger: {why}",
-        hint="with a key, move it away and run again: progress is rebuilt from the output; "
-        "without one, --restart begins anew and keeps the old output",
+        hint="with a key, move it away and run again with --adopt: progress is found again in the"
+        " output; without one, --restart begins anew and keeps the old output",
     )
