@@ -45,18 +45,21 @@ class JobPaths:
         )
 
     def on_disk(self) -> JobPaths:
-        """The same files as they lie on disk, wherever the process may go.
+        """The same files as they lie on disk, links followed, wherever the process may go."""
+        return JobPaths.of(self.output.absolute(), self.errors.absolute()).followed()
 
-        An output that is a link is the file that it leads to, and ledger and lock lie beside that,
-        so that it is one job by whatever link it is reached. A ledger that an earlier version has
-        left beside the link is kept to. The errors file lies where people look for it.
+    def followed(self) -> JobPaths:
+        """The same files, where the output is a link: then it is the file that the link leads to.
+
+        Ledger and lock lie beside that, so that it is one job by whatever link it is reached. But a
+        ledger that an earlier version has left beside the link is kept to. The errors file lies
+        where people look for it.
         """
-        here = JobPaths.of(self.output.absolute(), self.errors.absolute())
-        if not here.output.is_symlink():
-            return here
-        there = JobPaths.of(os.path.realpath(here.output), here.errors)
-        if here.ledger.exists() and not there.ledger.exists():
-            return replace(here, output=there.output)
+        if not self.output.is_symlink():
+            return self
+        there = JobPaths.of(os.path.realpath(self.output), self.errors)
+        if self.ledger.exists() and not there.ledger.exists():
+            return replace(self, output=there.output)
         return there
 
 

@@ -73,7 +73,7 @@ def unknown_output(ledger: LedgerState | None, output: Path) -> str | None:
     """
     if not output.exists() or not output.stat().st_size:
         return None
-    if ledger is None or not ledger.settings:
+    if ledger is None or not (ledger.settings or ledger.output_length):
         return f"{output} has content, but there is no ledger that knows it"
     if ledger.output_identity and not ledger.output_length:
         return f"{output} has content, but none of it was written by this job"
