@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,10 +95,15 @@ def _changed(path: Path, how: str) -> SourceError:
 
 
 def open_source(path: Path) -> IO[bytes]:
+    """The file, to be read. Raises SourceError, also for a pipe, for which opening would wait."""
     try:
-        return open(path, "rb", buffering=0)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise SourceError(f"{path} cannot be read: it is no ordinary file")
+    return os.fdopen(fd, "rb", buffering=0)
 
 
 def _decompressed(raw: IO[bytes]) -> tuple[Any, tuple[type[Exception], ...]]:
