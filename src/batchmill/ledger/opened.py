@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import CommitFailed
+from ..errors import BatchmillError, CommitFailed
 from ..files.lock import job_lock
 from ..job import Job
 from ..paths import JobPaths
@@ -108,7 +108,13 @@ def _keep_strange(errors: Path, note: Note) -> None:
 
 
 def _forget(ledger: SqliteLedger, paths: JobPaths) -> None:
-    """Leave no ledger behind for a job that was refused before it began."""
+    """Leave no ledger behind for a job that was refused before it began, unless another run has
+    taken it over meanwhile: then it is that run's."""
+    try:
+        with ledger.transaction():  # begins only if the job is still this run's
+            pass
+    except BatchmillError:
+        return
     ledger.close()
     with suppress(OSError):
         paths.ledger.unlink(missing_ok=True)
