@@ -61,7 +61,8 @@ def _name_of(path: Path) -> str:
 def _opened(path: Path) -> Iterator[int]:
     with writing(path):
         if path.is_symlink():
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # opening it then says that it is a link
+                path.unlink(missing_ok=True)
         fd = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         yield fd
