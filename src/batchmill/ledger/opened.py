@@ -111,10 +111,11 @@ def _forget(ledger: SqliteLedger, paths: JobPaths) -> None:
     """Leave no ledger behind for a job that was refused before it began, unless another run has
     taken it over meanwhile: then it is that run's."""
     try:
-        with ledger.transaction():  # begins only if the job is still this run's
-            pass
+        with ledger.transaction() as db:
+            taken = db.execute("SELECT 1 FROM runs").fetchone()
     except BatchmillError:
         return
     ledger.close()
-    with suppress(OSError):
-        paths.ledger.unlink(missing_ok=True)
+    if not taken:
+        with suppress(OSError):
+            paths.ledger.unlink(missing_ok=True)
