@@ -23,8 +23,8 @@ LEFT_BEHIND_S = 1.0
 """How long `run` waits at its end for coroutines that do not heed being cancelled."""
 
 
-def run(job: Job, *, restart: bool = False, accept_changes: bool = False, only: Only | None = None,
-        observers: Sequence[Observer] = ()) -> Report:  # fmt: skip
+def run(job: Job, *, restart: bool = False, accept_changes: bool = False, adopt: bool = False,
+        only: Only | None = None, observers: Sequence[Observer] = ()) -> Report:  # fmt: skip
     """Run the job until its source is used up, and report.
 
     Every record has one outcome, and its results stand in the sink once, however often the job is
@@ -32,8 +32,9 @@ def run(job: Job, *, restart: bool = False, accept_changes: bool = False, only: 
     and returns (state "incomplete"); the second gives the calls up.
 
     `restart` begins anew, and keeps the old output under another name. `accept_changes` goes on
-    although settings that matter have changed. `only` calls nothing but "failed" records, or
-    nothing but "reruns".
+    although settings that matter have changed. `adopt` takes over an output that is of another
+    making, or whose ledger was lost: its results count by `key`. `only` calls nothing but "failed"
+    records, or nothing but "reruns".
 
     A run that had to end early returns with state "aborted" or "incomplete", and its `reason`; it
     can be run again. Raises ConfigError, Changed, LedgerError, AlreadyRunning, and SourceError or
@@ -41,7 +42,7 @@ def run(job: Job, *, restart: bool = False, accept_changes: bool = False, only: 
     running event loop (`await arun(job)` there).
     """
     _refuse_running_loop()
-    launch = Launch(job, Manner(restart, accept_changes, only), observers)
+    launch = Launch(job, Manner(restart, accept_changes, only, adopt), observers)
 
     async def to_the_end() -> Report:
         with _signals_to(launch.stop.on_signal):
@@ -51,12 +52,13 @@ def run(job: Job, *, restart: bool = False, accept_changes: bool = False, only: 
 
 
 async def arun(job: Job, *, restart: bool = False, accept_changes: bool = False,
-               only: Only | None = None, observers: Sequence[Observer] = ()) -> Report:  # fmt: skip
+               adopt: bool = False, only: Only | None = None,
+               observers: Sequence[Observer] = ()) -> Report:  # fmt: skip
     """Run the job in the running event loop; as `run`, but signals are left to the program.
 
     Cancelling it gives up the calls in flight, commits, and raises CancelledError.
     """
-    return await Launch(job, Manner(restart, accept_changes, only), observers).run()
+    return await Launch(job, Manner(restart, accept_changes, only, adopt), observers).run()
 
 
 def _refuse_running_loop() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +21,7 @@ from .flow.stop import Stop
 from .flow.watch import Watch
 from .job import Job
 from .ledger.ledger import now_text
-from .ledger.opened import Asked, OpenJob, identity_of, open_job
+from .ledger.opened import Asked, OpenJob, open_job
 from .protocols import Engine, Observer, Store
 from .records import Counts, Mark
 from .report import Report
@@ -43,6 +44,14 @@ class Manner:
     accept_changes: bool = False
     only: Only | None = None
     """Call nothing but the failed records, or nothing but those marked to be run again."""
+    adopt: bool = False
+    """Take over an output that no run of this job has written."""
+
+    def __post_init__(self) -> None:
+        if self.adopt and self.restart:
+            raise ConfigError("adopt and restart contradict each other",
+                              hint="restart begins anew, adopt goes on with what is there",
+                              )  # fmt: skip
 
 
 class Launch:
@@ -92,7 +101,8 @@ class Launch:
 
     async def _to_file(self) -> Report:
         sink = sink_of(self.job, self._codec.columns)
-        asked = Asked(self._manner.restart, self._manner.accept_changes, self._manner.only)
+        manner = self._manner
+        asked = Asked(manner.restart, manner.accept_changes, manner.only, manner.adopt)
         with open_job(self.job, self.name, self._source, sink, settings_of(self.job),
                       self._codec.key_of, asked, self._watch.note) as opened:  # fmt: skip
             store, ledger = opened.store, opened.ledger
@@ -116,12 +126,12 @@ class Launch:
                 output=str(opened.sink.path), errors=str(opened.errors.path),
             )  # fmt: skip
 
-        if parts.committer.error is None:
-            try:
+        if ledger.sound:
+            with _into(parts.stop):
+                opened.store.check()
                 opened.errors.rewrite(ledger.letters())
-                ledger.end_run(report(), identity_of(opened.sink.path))
-            except BatchmillError as error:
-                parts.stop.cancel("the run's end could not be written down", error=error)
+            with _into(parts.stop):
+                ledger.end_run(report(), opened.sink.identity())
         return report()
 
     def _assemble(self, store: Store, start: Mark, commit_every_s: float) -> Parts:
@@ -150,3 +160,12 @@ class Launch:
             await flow(parts)
         except Exception as error:
             parts.stop.cancel("an error in the run", error=error)
+
+
+@contextmanager
+def _into(stop: Stop) -> Iterator[None]:
+    """Have an error of the run's end stand in its report."""
+    try:
+        yield
+    except BatchmillError as error:
+        stop.cancel("the run's end could not be written down", error=error)

@@ -37,7 +37,8 @@ def main(spec: dict[str, Any]) -> int:
     _confine(spec)
     try:
         with sabotage.committed(spec.get("sabotage", ())):
-            report = run(_job(spec), restart=spec.get("restart", False), observers=[Notes()])
+            report = run(_job(spec), restart=spec.get("restart", False),
+                         adopt=spec.get("adopt", False), observers=[Notes()])  # fmt: skip
     except BatchmillError as error:
         print(error, file=sys.stderr)
         return error.exit_code

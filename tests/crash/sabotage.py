@@ -45,6 +45,11 @@ def no_epoch() -> None:
     ledger.SqliteLedger._check_epoch = lambda self: None
 
 
+def no_watch() -> None:
+    """What others do to the output is not noticed, which would stop a run that was taken over."""
+    appended.AppendedFile.change = lambda self: None
+
+
 def errors_swallowed() -> None:
     whole = appended.AppendedFile._write
 
@@ -65,6 +70,7 @@ _WAYS = {
     "no_cut": no_cut,
     "ledger_first": ledger_first,
     "no_epoch": no_epoch,
+    "no_watch": no_watch,
     "errors_swallowed": errors_swallowed,
     "impatient": impatient,
 }

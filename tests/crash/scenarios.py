@@ -113,7 +113,8 @@ def changed_source(lab: Lab) -> Scenario:
 def lost_ledger(lab: Lab) -> Scenario:
     trial = completed_plain(lab, SLOWLY["job"])
     ledger_of(trial.output).unlink()
-    return Scenario(trial, second_generation(of=set()), {"gen": 2}, counts=False)
+    more = {"gen": 2, "adopt": True}
+    return Scenario(trial, second_generation(of=set()), more, counts=False)
 
 
 def restarted(lab: Lab) -> Scenario:

@@ -56,7 +56,7 @@ def _leaves_an_end(template: Trial, n: int, sabotage: list[str]) -> bool:
 
 def test_a_run_that_was_taken_over_and_goes_on_nevertheless_is_noticed(lab):
     template = lab.trial(make_source(6, seed=6), **SLOWLY)
-    sabotage = [*IMPATIENT["sabotage"], "no_epoch"]
+    sabotage = [*IMPATIENT["sabotage"], "no_epoch", "no_watch"]
 
     noticed = pause_at(template, range(30, 90), sabotage=sabotage, enough=1)
 

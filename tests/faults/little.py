@@ -46,11 +46,13 @@ class Little:
         if isinstance(event, Noted):
             self.notes.append(event.message)
 
-    def run(self, task: Any = None, *, restart: bool = False, **options: Any) -> Report:
+    def run(
+        self, task: Any = None, *, restart: bool = False, adopt: bool = False, **options: Any
+    ) -> Report:
         self.called.clear()
         given = {"systemic_after": 0, "retry": QUICK, **self.options, **options}
         job = Job(source=self.source, sink=self.output, task=task or self.echo, **given)
-        return run(job, restart=restart, observers=[self])
+        return run(job, restart=restart, adopt=adopt, observers=[self])
 
     async def echo(self, record: Any) -> Any:
         self.called[json.dumps(record)] += 1

@@ -73,7 +73,7 @@ def test_progress_is_found_again_by_keys_of_any_size(little):
     little.run(key="id")
     little.ledger.unlink()
 
-    report = little.run(key="id")
+    report = little.run(key="id", adopt=True)
 
     assert (report.called, report.succeeded) == (0, len(keys))
     assert sorted(map(json.dumps, little.results())) == sorted(

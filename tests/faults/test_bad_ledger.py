@@ -69,7 +69,7 @@ DAMAGE = [random_bytes, cut_short, other_text, zeros, other_database, newer, emp
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_ledger_is_refused_and_nothing_is_touched(done, damage):
     done.ledger.unlink()
-    done.run()
+    done.run(adopt=True)
     if damage is other_database:
         done.ledger.unlink()
     damage(done.ledger)
@@ -98,7 +98,7 @@ def test_what_the_hint_says_works_with_a_key(done, damage):
     damage(done.ledger)
     done.ledger.rename(done.ledger.with_suffix(".old"))
 
-    report = done.run()
+    report = done.run(adopt=True)
 
     assert (report.called, report.succeeded, report.failed) == (0, RECORDS, 1)
     assert sorted(r["id"] for r in done.results()) == list(range(RECORDS))
@@ -127,7 +127,7 @@ def test_an_empty_ledger_is_a_lost_one(done):
 
     assert done.text() == before
     done.ledger.write_bytes(b"")
-    report = done.run()
+    report = done.run(adopt=True)
     assert (report.called, report.succeeded) == (0, RECORDS)
     assert done.text() == before
 
@@ -172,7 +172,7 @@ def test_a_ledger_with_a_page_of_garbage_never_loses_a_result(little, seed):
         report = little.run()
     except LedgerError:
         little.ledger.unlink()
-        report = little.run()
+        report = little.run(adopt=True)
 
     assert report.state == "completed"
     assert sorted(r["id"] for r in little.results()) == list(range(RECORDS))

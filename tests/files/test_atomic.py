@@ -14,6 +14,7 @@ import sys
 import pytest
 
 from batchmill import atomic_write
+from batchmill.files.atomic import unfinished
 from crash.harness import shim
 from crash.power import Disk, calls_in, disks
 
@@ -122,6 +123,19 @@ def test_a_new_file_has_the_permissions_that_any_new_file_has(path, tmp_path):
     assert mode_of(other) == mode_of(path)
 
 
+def test_writers_in_threads_leave_the_umask_as_it_is(path, monkeypatch):
+    """It is the whole process's, even where it is set only to be looked up."""
+
+    def setting(mask):
+        raise AssertionError("the umask was set")
+
+    monkeypatch.setattr(os, "umask", setting)
+
+    write(path)
+
+    assert NEW == path.read_bytes()
+
+
 def test_nobody_else_can_read_the_file_while_it_is_written(path):
     with atomic_write(path):
         (unfinished,) = path.parent.iterdir()
@@ -132,6 +146,14 @@ def test_what_is_unfinished_is_hidden_from_a_glob(path):
     with atomic_write(path) as file:
         file.write(NEW)
         assert [] == list(path.parent.glob("[!.]*"))
+
+
+def test_files_whose_long_names_begin_alike_have_temporary_files_of_their_own(tmp_path):
+    one, other = tmp_path / ("x" * 100 + "1"), tmp_path / ("x" * 100 + "2")
+
+    with atomic_write(one):
+        assert [tmp_path / name for name in names(tmp_path)] == list(unfinished(one))
+        assert [] == list(unfinished(other))
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "💥" * 63])

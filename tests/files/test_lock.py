@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from batchmill.errors import AlreadyRunning
+from batchmill.errors import AlreadyRunning, CommitFailed
 from batchmill.files import lock
 from batchmill.files.lock import holder_of, job_lock
 
@@ -127,3 +127,35 @@ def test_a_lock_reached_by_another_name_is_the_same(path, tmp_path):
 
     with job_lock(path), pytest.raises(AlreadyRunning), job_lock(tmp_path / "folder" / path.name):
         pass
+
+
+def test_a_link_in_place_of_the_lock_is_taken_away_and_what_it_leads_to_is_not_touched(
+    path, tmp_path
+):
+    (tmp_path / "precious").write_text("my data")
+    path.symlink_to(tmp_path / "precious")
+
+    assert holder_of(path) is None
+    with job_lock(path):
+        assert "another run" in tried_elsewhere(path)
+
+    assert (tmp_path / "precious").read_text() == "my data"
+    assert not path.is_symlink()
+
+
+def test_a_pipe_in_place_of_the_lock_is_an_error_and_waits_for_nobody(path):
+    lock.os.mkfifo(path)
+
+    with pytest.raises(CommitFailed, match="no ordinary file"), job_lock(path):
+        pass
+    assert holder_of(path) is None
+
+
+def test_who_holds_a_lock_can_be_asked_without_a_right_to_write(path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        path.chmod(0o444)
+        assert holder_of(path)["pid"] == holder.pid
+        holder.kill()

@@ -225,3 +225,10 @@ def test_a_check_of_a_beginning_tells_whether_it_is_there():
     assert crc_of(reader(LINES[:700]), 700) == zlib.crc32(LINES[:700])
     assert crc_of(reader(LINES[:699]), 700) is None
     assert crc_of(reader(b""), 0) == 0
+
+
+def test_a_pipe_in_place_of_a_file_is_an_error_and_waits_for_nobody(tmp_path):
+    os.mkfifo(tmp_path / "in")
+
+    with pytest.raises(SourceError, match="no ordinary file"):
+        FileStream(tmp_path / "in")

@@ -224,7 +224,8 @@ def test_progress_is_found_again_by_key_when_the_ledger_is_lost(tmp_path):
     run(job(tmp_path, limit=4))
     (tmp_path / "out.ledger").unlink()
 
-    report = run(job(tmp_path, task=lambda record: {"id": record["id"], "name": "new"}))
+    new = job(tmp_path, task=lambda record: {"id": record["id"], "name": "new"})
+    report = run(new, adopt=True)
 
     assert (4, 6) == (report.already_settled, report.succeeded)
     assert sorted(str(n) for n in range(6)) == sorted(row["id"] for row in rows(tmp_path))
@@ -309,7 +310,7 @@ def test_keys_that_only_text_cannot_tell_apart_lose_no_row(tmp_path):
     run(job(tmp_path))
     (tmp_path / "out.ledger").unlink()
 
-    report = run(job(tmp_path))
+    report = run(job(tmp_path), adopt=True)
 
     assert (2, ["a", "b"]) == (report.already_settled, sorted(r["v"] for r in rows(tmp_path)))
     assert differences(tmp_path) == []
@@ -400,6 +401,6 @@ def test_a_task_may_make_numbers_of_the_keys_of_a_csv_file(tmp_path):
     run(replace(made, limit=2))
     (tmp_path / "out.ledger").unlink()
 
-    report = run(made)
+    report = run(made, adopt=True)
 
     assert (2, 3) == (report.already_settled, report.succeeded)

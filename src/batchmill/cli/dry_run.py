@@ -34,12 +34,14 @@ def check_and_tell(config: JobConfig, given: Mapping[str, Any]) -> int:
     """
     sys.dont_write_bytecode = True
     job = config.job
-    Launch(job, Manner(given["restart"], given["accept_changes"]), ())
+    restart, adopt = given["restart"], given["adopt"]
+    Launch(job, Manner(restart, given["accept_changes"], adopt=adopt), ())
     found = of_config(job)
     sink_of(job)
     task = load_task(job.task, batch=job.batch_size is not None)
     first = _first_record(source_of(job), codec_of(job, task))
-    plan = _plan(found, restart=given["restart"], accept_changes=given["accept_changes"])
+    plan = _plan(found, restart=restart, accept_changes=given["accept_changes"],
+                 adopt=adopt or config.adopts)  # fmt: skip
     facts = {"task": task.name, "input": str(job.source), "output": str(job.sink),
              "first record": first, "a run would": plan}  # fmt: skip
     if given["as_json"]:
@@ -49,7 +51,7 @@ def check_and_tell(config: JobConfig, given: Mapping[str, Any]) -> int:
     return 0
 
 
-def _plan(found: FoundJob, *, restart: bool, accept_changes: bool) -> str:
+def _plan(found: FoundJob, *, restart: bool, accept_changes: bool, adopt: bool) -> str:
     """What a run would do. Raises what it would be refused with."""
     holder = holder_of(found.paths.lock)
     if holder:
@@ -57,19 +59,20 @@ def _plan(found: FoundJob, *, restart: bool, accept_changes: bool) -> str:
                              hint="wait for it to end, or stop it")  # fmt: skip
     if restart:
         return "put the old output aside, and start afresh"
-    plan = _next_run(found, accept_changes)
+    plan = _next_run(found, accept_changes, adopt)
     if plan.error:
         raise plan.error
     return f"{_WORDS[plan.will]}: {plan.why}"
 
 
-def _next_run(found: FoundJob, accept_changes: bool) -> NextRun:
+def _next_run(found: FoundJob, accept_changes: bool, adopt: bool) -> NextRun:
     job, source = found.job, found.source
     assert job is not None, "it was made from its configuration"
     assert source is not None, "a job has a source"
     with found.ledger() as ledger:
         return next_run(ledger, found.paths, source, settings_of(job), key=job.key,
-                        retry_failed=job.retry_failed, accept_changes=accept_changes)  # fmt: skip
+                        retry_failed=job.retry_failed, accept_changes=accept_changes,
+                        adopt=adopt)  # fmt: skip
 
 
 def _first_record(source: Source, codec: Codec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class FoundJob:
     job: Job | None = None
     key_of: KeyOf | None = None
     """Raw record to its key, without the task; None without a key or a source."""
+    adopts: bool = False
+    """As JobConfig has it."""
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerState | None]:
@@ -51,7 +53,8 @@ def find_job(target: str, fields: Mapping[str, Any] | None = None) -> FoundJob:
     given = {name: value for name, value in (fields or {}).items() if value is not None}
     ledger = find_ledger(target)
     if ledger is None:
-        return of_config(load_target(target, given).job)
+        config = load_target(target, given)
+        return replace(of_config(config.job), adopts=config.adopts)
     return _left_behind(ledger, Path(target), given)
 
 
@@ -59,7 +62,7 @@ def of_config(job: Job) -> FoundJob:
     """Raises ConfigError for a job that leaves nothing to be found."""
     if job.sink is None:
         raise ConfigError("the job has no output", hint="give --output")
-    paths = JobPaths.of(job.sink, job.errors)
+    paths = JobPaths.of(job.sink, job.errors).on_disk()
     return FoundJob(name_of(job), paths, job.key, source_of(job), job, _key_of(job))
 
 
@@ -72,7 +75,9 @@ def _left_behind(ledger: Path, target: Path, given: Mapping[str, Any]) -> FoundJ
     read = _reading(origin, key, settings) if origin else None
     return FoundJob(
         name=name or output.name,
-        paths=JobPaths.of(output, given.get("errors") or _beside(ledger, report.get("errors"))),
+        paths=JobPaths.of(
+            output, given.get("errors") or _beside(ledger, report.get("errors"))
+        ).on_disk(),
         key=key,
         source=source_of(read) if read else None,
         key_of=_key_of(read) if read else None,
@@ -115,9 +120,8 @@ def _beside(ledger: Path, errors: str | None) -> str | Path | None:
 
 def _output_of(ledger: Path, report: Mapping[str, Any]) -> Path:
     """The output beside this ledger: as the last run called it, else by its name."""
-    if report.get("output"):
-        return ledger.parent / Path(report["output"]).name
-    for path in sorted(ledger.parent.iterdir()):
+    called = ledger.parent / Path(report.get("output") or "").name
+    for path in (called, *sorted(ledger.parent.iterdir())):
         if path != ledger and JobPaths.of(path).ledger == ledger:
             return path
     raise ConfigError(f"the output of {ledger} is not beside it",

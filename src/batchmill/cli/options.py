@@ -15,7 +15,9 @@ Decorator = Callable[[F], F]
 
 PROGRESS = ("auto", "bar", "log", "none")
 
-MANNER = frozenset({"dry_run", "resume", "restart", "accept_changes", "progress", "as_json"})
+MANNER = frozenset(
+    {"dry_run", "resume", "restart", "accept_changes", "adopt", "progress", "as_json"}
+)
 """Options that are no fields of a job."""
 
 target = click.argument("target")

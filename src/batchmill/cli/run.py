@@ -22,6 +22,7 @@ Examples:
   batchmill run task.py --input a.jsonl --output b.jsonl --key id -j 200
   batchmill run job.toml --rate 120/min --max-failures 5%
   batchmill run job.toml --restart                 begin anew, keep the old output
+  batchmill run job.toml --adopt                   go on with an output of another program
   batchmill run job.toml --json > report.json      for scripts; see also the exit code
 """
 
@@ -35,6 +36,7 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Check everything, and say what a run would do.")
 @click.option("--resume", is_flag=True, help="Go on where the last run ended. [always]")
 @click.option("--restart", is_flag=True, help="Begin anew; the old output is kept, renamed.")
+@click.option("--adopt", is_flag=True, help="Take over an output of other making, by key.")
 @click.option("--accept-changes", is_flag=True, help="Go on although settings have changed.")
 @click.option(
     "--no-retry-failed",
@@ -59,6 +61,7 @@ def command(target: str, **given: Any) -> int:
         Manner(
             restart=given["restart"],
             accept_changes=given["accept_changes"],
+            adopt=given["adopt"],
             progress=given["progress"],
             as_json=given["as_json"],
         ),

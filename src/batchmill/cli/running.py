@@ -36,6 +36,7 @@ class Manner:
 
     restart: bool = False
     accept_changes: bool = False
+    adopt: bool = False
     only: Only | None = None
     total: int | None = None
     """How many records it is to settle, where that is known."""
@@ -53,6 +54,7 @@ def run_and_show(config: JobConfig, manner: Manner) -> int:
             config.job,
             restart=manner.restart,
             accept_changes=manner.accept_changes,
+            adopt=manner.adopt or (config.adopts and not manner.restart),
             only=manner.only,
             observers=observers,
         )

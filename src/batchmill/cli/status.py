@@ -95,7 +95,7 @@ def _next_run(found: FoundJob, ledger: LedgerState | None, running: object) -> S
     if job is None or source is None:
         return {"will": "unknown", "why": "the output does not tell; give the job's file"}
     plan = next_run(ledger, found.paths, source, settings_of(job), key=job.key,
-                    retry_failed=job.retry_failed)  # fmt: skip
+                    retry_failed=job.retry_failed, adopt=found.adopts)  # fmt: skip
     hint = plan.error.hint if plan.error else None
     return {"will": plan.will, "why": plan.why, **({"hint": hint} if hint else {})}
 

@@ -26,7 +26,7 @@ def check_paths(job: Job) -> None:
         _check_source(source)
     if job.sink is None or _is_address(job.sink):
         return
-    paths = JobPaths.of(job.sink, job.errors)
+    paths = JobPaths.of(job.sink, job.errors).followed()
     _check_distinct(paths)
     for option, path in _written(paths):
         _check_target(option, path)

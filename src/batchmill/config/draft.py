@@ -43,6 +43,8 @@ class Draft:
     spellings: Mapping[str, str] = field(default_factory=dict)
     """How the file spells a field, where it is not as in a job file."""
     notes: tuple[str, ...] = ()
+    adopts: bool = False
+    """As JobConfig has it."""
 
     @property
     def where(self) -> str:
@@ -130,6 +132,7 @@ def _build(draft: Draft, fields: Mapping[str, Any]) -> JobConfig:
         base=draft.base,
         file=draft.file,
         notes=draft.notes,
+        adopts=draft.adopts,
     )
 
 

@@ -80,7 +80,7 @@ def read_settings(path: Path) -> Draft:
         fields |= SETTINGS[name].fields(given[name])
     notes = tuple(text for name, text in NOTES.items() if name in given)
     return Draft(base=base, file=path, fields=rooted(fields, base), spellings=SPELLINGS,
-                 notes=notes)  # fmt: skip
+                 notes=notes, adopts=True)  # fmt: skip
 
 
 def _settings_of(module: ModuleType, path: Path) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def find_ledger(target: str) -> Path | None:
         return path
     if "://" in target or path.suffix in (".toml", ".py") or not path.name:
         return None
-    ledger = JobPaths.of(path).ledger
+    ledger = JobPaths.of(path).on_disk().ledger
     return ledger if ledger.is_file() else None
 
 

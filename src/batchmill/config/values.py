@@ -34,3 +34,6 @@ class JobConfig:
     """The file it was read from; None if it came from flags alone."""
     notes: tuple[str, ...] = ()
     """What the user should know about settings that were accepted and have no effect."""
+    adopts: bool = False
+    """Whether an output that no ledger knows is taken over without being asked: a project with
+    Settings comes with the output of its earlier runs."""

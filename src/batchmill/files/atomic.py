@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import re
+import secrets
+import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from .durable import sync_folder
+from .plain import open_plain
 
 NAME_CHARS = 48
 """So much of the file's name is in that of the temporary one, which may not become too long."""
+
+ANY_FILE = 0o666
+"""What a new file is made with; the system takes the umask off."""
 
 
 @contextmanager
@@ -26,14 +33,16 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     OSError where the disk does.
     """
     target = Path(path).absolute()
-    prefix = f".{target.name[:NAME_CHARS]}."
-    fd, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".tmp")
+    name = target.with_name(f"{_prefix(target)}{secrets.token_hex(8)}.tmp")
+    fd = open_plain(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ANY_FILE)
     try:
         with os.fdopen(fd, "wb") as file:
+            mode = _mode_of(fd, target)
+            os.fchmod(fd, 0o600)
             yield file
             file.flush()
-            _take_mode(file.fileno(), target)
-            os.fsync(file.fileno())
+            os.fchmod(fd, mode)
+            os.fsync(fd)
         os.replace(name, target)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -42,10 +51,25 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     sync_folder(target.parent)
 
 
-def _take_mode(fd: int, target: Path) -> None:
+def _mode_of(new: int, target: Path) -> int:
+    """The permissions of the old file; where there is none, those that the system gave the new."""
     try:
-        os.fchmod(fd, os.stat(target).st_mode & 0o7777)
+        return stat.S_IMODE(os.stat(target).st_mode)
     except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.fchmod(fd, 0o666 & ~umask)
+        return stat.S_IMODE(os.fstat(new).st_mode)
+
+
+def unfinished(path: Path) -> Iterator[Path]:
+    """The temporary files of `path` that writers who were killed have left, or who still write."""
+    ours = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]{8,16}\.tmp")
+    for each in os.scandir(path.absolute().parent):
+        if ours.fullmatch(each.name):
+            yield path.with_name(each.name)
+
+
+def _prefix(target: Path) -> str:
+    """How the names of its temporary files begin, and those of no other file. Hidden from globs."""
+    name = target.name
+    if len(name) > NAME_CHARS:
+        name = f"{name[: NAME_CHARS - 9]}-{zlib.crc32(os.fsencode(name)):08x}"
+    return f".{name}."

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import AlreadyRunning
 from .durable import commit_failed, writing
+from .plain import open_plain
 
 _held: set[str] = set()
 """Locks of this process. POSIX record locks do not keep a process from itself; worse, closing any
@@ -29,6 +30,7 @@ def job_lock(path: Path) -> Iterator[None]:
 
     A POSIX record lock (`lockf`): it is gone at once when its holder dies, even if a forked child
     of the holder lives on, which `flock` is not. The file stays; only the lock means anything.
+    A link in its place is none of ours: it is taken away and what it leads to is not touched.
     """
     with _held_here(path), _opened(path) as fd:
         _lock(fd, path)
@@ -39,7 +41,7 @@ def job_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _held_here(path: Path) -> Iterator[None]:
-    name = str(path.resolve())
+    name = _name_of(path)
     with _one_at_a_time:
         if name in _held:
             raise AlreadyRunning(f"this process is already running the job of {path.stem}")
@@ -50,10 +52,18 @@ def _held_here(path: Path) -> Iterator[None]:
         _held.discard(name)
 
 
+def _name_of(path: Path) -> str:
+    """What the lock is called whatever links lead to its folder."""
+    return str(path.parent.resolve() / path.name)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     with writing(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if path.is_symlink():
+            with suppress(PermissionError):  # opening it then says that it is a link
+                path.unlink(missing_ok=True)
+        fd = open_plain(path, os.O_RDWR | os.O_CREAT)
     try:
         yield fd
     finally:
@@ -89,12 +99,20 @@ def _read(fd: int) -> dict[str, Any]:
 
 
 def holder_of(path: Path) -> dict[str, Any] | None:
-    """Who holds the lock now (pid, host, since), or None. Takes nothing and waits for nothing."""
-    if str(path.resolve()) in _held or not path.exists():
-        return {"pid": os.getpid(), "host": "", "since": ""} if path.exists() else None
-    fd = os.open(path, os.O_RDWR)
+    """Who holds the lock now (pid, host, since); None if nobody does, or if that may not be asked.
+
+    Needs no right to write, and waits for nothing.
+    """
+    if path.is_symlink() or not path.exists():
+        return None
+    if _name_of(path) in _held:
+        return {"pid": os.getpid(), "host": "", "since": ""}
     try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fd = open_plain(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return _read(fd)
     else:

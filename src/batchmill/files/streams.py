@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gzip
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from ..errors import SourceError
 
 _SKIP_BYTES = 1 << 20
+Compression = Literal["gzip", "zstd"]
+
+_MAGIC_BYTES = 4
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED = b"\x2a\x4d\x18"
 """How a frame that holds no data begins, after a byte from 0x50 to 0x5f."""
@@ -91,23 +95,41 @@ def _changed(path: Path, how: str) -> SourceError:
 
 
 def open_source(path: Path) -> IO[bytes]:
+    """The file, to be read. Raises SourceError, also for a pipe, for which opening would wait."""
     try:
-        return open(path, "rb", buffering=0)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise SourceError(f"{path} cannot be read: it is no ordinary file")
+    return os.fdopen(fd, "rb", buffering=0)
 
 
 def _decompressed(raw: IO[bytes]) -> tuple[Any, tuple[type[Exception], ...]]:
     """The file to read from, known by its first bytes, and what it raises on damage."""
-    magic = raw.read(4)
+    found = _begins_as(raw.read(_MAGIC_BYTES))
     raw.seek(0)
-    if magic.startswith(_GZIP):
+    if found == "gzip":
         return gzip.GzipFile(fileobj=raw), (EOFError, zlib.error, gzip.BadGzipFile)
-    if magic == _ZSTD or (magic[1:] == _ZSTD_SKIPPED and magic[0] >> 4 == 5):
+    if found == "zstd":
         from . import zstd
 
         return zstd.reader(raw), (zstd.DAMAGED,)
     return raw, ()
+
+
+def compression_of(path: Path) -> Compression | None:
+    """How the file is compressed, known by its first bytes. Raises SourceError."""
+    with open_source(path) as raw:
+        return _begins_as(raw.read(_MAGIC_BYTES))
+
+
+def _begins_as(magic: bytes) -> Compression | None:
+    if magic.startswith(_GZIP):
+        return "gzip"
+    skipped = magic[1:] == _ZSTD_SKIPPED and magic[0] >> 4 == 5
+    return "zstd" if magic == _ZSTD or skipped else None
 
 
 @contextmanager

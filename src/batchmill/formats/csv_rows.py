@@ -41,6 +41,10 @@ class CsvRows:
             "quotechar": shape.quotechar,
         }
 
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        return self.columns.names
+
     def head(self) -> bytes:
         """The header, once the columns are known."""
         names = self.columns.names

@@ -18,6 +18,7 @@ class JsonRows:
     """
 
     kind = "JSON"
+    fields = None
 
     def __init__(self, *, text_keys: bool = False) -> None:
         self._text_keys = text_keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 
@@ -23,6 +23,11 @@ class RowFormat(Protocol):
 
     kind: str
     """What every row should be: "JSON"."""
+
+    @property
+    def fields(self) -> Collection[str] | None:
+        """What every row of the output has, once it was taken up; None where each has its own."""
+        ...
 
     def head(self) -> bytes:
         """What stands before the first row of an output."""

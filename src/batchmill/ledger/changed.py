@@ -23,7 +23,10 @@ def changed_settings(
     ledger: LedgerState, settings: dict[str, Any], *, accept: bool = False
 ) -> Changed | None:
     """The error for settings that matter and are not what they were; `accept` leaves those that
-    would make the output a file that cannot be read."""
+    would make the output a file that cannot be read. Where no record is settled, nothing was made
+    with the old ones."""
+    if not ledger.counts.settled:
+        return None
     of_file = {name: was for name, was in ledger.settings.items() if name in ONE_FILE}
     mixed = differences(of_file, settings) if ledger.output_length else []
     if mixed:
@@ -41,10 +44,15 @@ def changed_settings(
     )
 
 
+def begins_anew(ledger: LedgerState, settings: dict[str, Any]) -> bool:
+    """Whether settings that matter have changed and no record is settled: what was read with the
+    old ones is read again."""
+    unlike = ledger.settings and differences(ledger.settings, settings)
+    return bool(unlike) and not ledger.counts.settled
+
+
 def changed_output(ledger: LedgerState, output: Path) -> str | None:
     """In which way the output is not what was committed to it; None if it is."""
-    if not ledger.settings:
-        return unknown_output(output)
     size = output.stat().st_size if output.exists() else None
     committed = ledger.output_length
     if committed and size is None:
@@ -58,10 +66,17 @@ def changed_output(ledger: LedgerState, output: Path) -> str | None:
     return None
 
 
-def unknown_output(output: Path) -> str | None:
-    """What is wrong if no run has begun yet: results that nobody has written down."""
-    if output.exists() and output.stat().st_size:
+def unknown_output(ledger: LedgerState | None, output: Path) -> str | None:
+    """Why nothing in the output is of this job's making; None if some is, or if there is nothing.
+
+    What a run that was killed has left behind the committed end is of its making.
+    """
+    if not output.exists() or not output.stat().st_size:
+        return None
+    if ledger is None or not (ledger.settings or ledger.output_length):
         return f"{output} has content, but there is no ledger that knows it"
+    if ledger.output_identity and not ledger.output_length:
+        return f"{output} has content, but none of it was written by this job"
     return None
 
 
@@ -91,6 +106,15 @@ def changed_source(ledger: LedgerState, source: Source) -> str | None:
     if (identity and identity == ledger.source_identity) or source.holds(ledger.marks.extent):
         return None
     return f"{source.name} is not what it was: records that were read before are changed or gone"
+
+
+def unasked(why: str) -> Changed:
+    """The error where nobody has said that the output of another is to be taken over."""
+    return Changed(
+        why,
+        hint="--adopt (adopt=True) takes its results over by key, and goes on behind them;"
+        " --restart begins anew and keeps it under another name; or write to another file",
+    )
 
 
 def without_key(why: str) -> Changed:

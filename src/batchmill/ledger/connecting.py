@@ -25,10 +25,14 @@ COPIES = 5
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a ledger for its run, which holds the lock, making it if it is not there.
+    """Open a ledger for its run, which holds the lock, making it if it is not there. Never a link.
 
     One of an earlier format is upgraded, after a copy of it was kept.
     """
+    if path.is_symlink():
+        raise LedgerError(f"{path} is a link, which is not followed",
+                          hint="take the link away, or put what it leads to in its place",
+                          )  # fmt: skip
     with explaining(path):
         db = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -214,6 +218,6 @@ def explaining_reader(path: Path) -> Iterator[None]:
 def damaged(path: Path, why: object) -> LedgerError:
     return LedgerError(
         f"{path} is damaged or no ledger: {why}",
-        hint="with a key, move it away and run again with --adopt: progress is rebuilt from the"
+        hint="with a key, move it away and run again with --adopt: progress is found again in the"
         " output; without one, --restart begins anew and keeps the old output",
     )

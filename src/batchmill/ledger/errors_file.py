@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from ..files.atomic import atomic_write
+from ..files.atomic import atomic_write, unfinished
 from ..files.durable import write_at, writing
+from ..files.plain import open_plain
 from ..records import DeadLetter
 
 
@@ -21,6 +22,12 @@ class ErrorsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def tidy(self) -> None:
+        """Take away what runs that were killed while they replaced the file have left."""
+        with writing(self.path):
+            for left in unfinished(self.path):
+                left.unlink(missing_ok=True)
 
     def rewrite(self, letters: Iterable[DeadLetter]) -> None:
         """Replace the file, in one step, by these dead letters."""
@@ -34,7 +41,7 @@ class ErrorsFile:
         if not lines:
             return
         with writing(self.path):
-            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+            fd = open_plain(self.path, os.O_WRONLY | os.O_CREAT)
             try:
                 write_at(fd, lines, os.fstat(fd).st_size)
             finally:

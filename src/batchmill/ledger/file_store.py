@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..protocols import Sink
 from ..records import Commit, Requeued
+from ..sinks.appended import AppendedFile
 from .errors_file import ErrorsFile
 from .ledger import SqliteLedger
 
@@ -20,7 +20,7 @@ class FileStore:
 
     def __init__(
         self,
-        sink: Sink,
+        sink: AppendedFile,
         ledger: SqliteLedger,
         errors: ErrorsFile,
         *,
@@ -36,8 +36,18 @@ class FileStore:
         self._failed = failed
 
     def commit(self, commit: Commit) -> None:
+        self.check()
         self.ledger.commit(commit, self._sink.append)
         self._errors.add(commit.dead_letters)
+
+    def check(self) -> None:
+        """Raises CommitFailed if somebody else has changed the output, and Fenced if that was
+        another run. Asked before the ledger is touched, which can then still say how the run
+        ended."""
+        if self._sink.change():
+            with self.ledger.transaction():  # begins only if the job is still this run's
+                pass
+            self._sink.check()
 
     def requeued(self) -> Iterator[Requeued]:
         return self.ledger.requeued(reruns=self._reruns, failed=self._failed)

@@ -9,9 +9,11 @@ from ..errors import Changed, SourceError
 from ..paths import JobPaths
 from ..protocols import Source
 from .changed import (
+    begins_anew,
     changed_output,
     changed_settings,
     changed_source,
+    unasked,
     unknown_output,
     without_key,
 )
@@ -38,36 +40,53 @@ def next_run(
     key: str | None,
     retry_failed: bool = True,
     accept_changes: bool = False,
+    adopt: bool = False,
 ) -> NextRun:
     """Decide as `open_job` would. `ledger` is None where there is none.
 
     Compares what a run compares, so it may read as much: the whole source, if it was touched.
     """
+    why = unknown_output(ledger, paths.output)
+    if why:
+        return _by_key(why, key) if adopt else _refused(unasked(why))
     if ledger is None:
-        why = unknown_output(paths.output)
-        return _by_key(why, key) if why else NextRun("start", "there is no earlier run")
+        return NextRun("start", "there is no earlier run")
     error = changed_settings(ledger, settings, accept=accept_changes)
     if error:
-        return NextRun("refuse", error.message, error)
+        return _refused(error)
+    if begins_anew(ledger, settings):
+        return NextRun("start", "no record is settled, and settings that matter have changed")
     try:
         why = None if ledger.rewriting else changed_output(ledger, paths.output)
-        why = why or changed_source(ledger, source)
-        return _by_key(why, key) if why else _go_on(ledger, source, retry_failed)
+        if why:
+            return _by_key(why, key)
+        return _with_source(ledger, source, changed_source(ledger, source), key, retry_failed)
     except (SourceError, FileNotFoundError) as problem:
         return _unreadable(source, problem)
 
 
+def _with_source(
+    ledger: LedgerState, source: Source, why: str | None, key: str | None, retry_failed: bool
+) -> NextRun:
+    if why is None:
+        return _go_on(ledger, source, retry_failed)
+    return _by_key(why, key) if ledger.counts.settled else NextRun("start", why)
+
+
+def _refused(error: Changed | SourceError) -> NextRun:
+    return NextRun("refuse", error.message, error)
+
+
 def _by_key(why: str, key: str | None) -> NextRun:
     if key is None:
-        error = without_key(why)
-        return NextRun("refuse", error.message, error)
+        return _refused(without_key(why))
     return NextRun("rebuild", f"{why}; progress would be found again by {key!r}")
 
 
 def _unreadable(source: Source, problem: SourceError | FileNotFoundError) -> NextRun:
     if isinstance(problem, FileNotFoundError):
         problem = SourceError(f"{source.name} does not exist")
-    return NextRun("refuse", problem.message, problem)
+    return _refused(problem)
 
 
 def _go_on(ledger: LedgerState, source: Source, retry_failed: bool) -> NextRun:

@@ -10,8 +10,9 @@ from typing import IO
 
 from ..errors import LedgerError
 from ..files.durable import sync_folder, writing
+from ..files.plain import new_file
 from ..formats.rows import Row, RowFormat
-from ..sinks.appended import Compress, compressor_for
+from ..sinks.appended import Compress, compressor_like
 from .ledger import SqliteLedger
 from .output import PIECE_BYTES, key_text, rows_in
 
@@ -61,9 +62,9 @@ def write_copy(output: Path, rows: RowFormat, keep: Keep) -> dict[str, int]:
     """Write what is to be kept of the output into a file beside it; returns its length, its crc and
     its plain length. `keep` is asked of a header, too."""
     with writing(copy_of(output)):
-        with open(copy_of(output), "wb") as file:
+        with open(new_file(copy_of(output)), "wb") as file:
             os.fchmod(file.fileno(), output.stat().st_mode & 0o7777)
-            written = _copy(output, rows, file, keep, compressor_for(output))
+            written = _copy(output, rows, file, keep, compressor_like(output))
             file.flush()
             os.fsync(file.fileno())
         sync_folder(output.absolute().parent)

@@ -78,9 +78,11 @@ NAMES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", TABLES))
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make the tables, within the transaction that is under way."""
-    for statement in TABLES.split(";\n"):
-        db.execute(statement)
+    """Make the tables, within the transaction that is under way. What SQLite keeps of them does not
+    depend on comments and spaces, since it is compared with when a ledger is opened."""
+    bare = re.sub(r"--.*", "", TABLES)
+    for statement in bare.split(";"):
+        db.execute(" ".join(statement.split()))
     db.execute(f"PRAGMA user_version = {FORMAT}")
 
 

@@ -15,7 +15,7 @@ Verdict = Literal["agrees", "note"]
 def compare_errors(ledger: LedgerState, path: Path) -> tuple[Verdict, str]:
     """Look up each of its lines in the ledger. Differences are a note: the next run rewrites it."""
     failed = ledger.counts.failed
-    if not path.exists():
+    if not path.is_file():
         return _missing(path, failed)
     shown = others = 0
     for row in rows_in(path, JsonRows()):

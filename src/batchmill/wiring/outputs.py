@@ -15,7 +15,7 @@ from ..formats.json_rows import JsonRows
 from ..formats.json_writer import JsonWriter
 from ..formats.rows import RowFormat
 from ..job import Job
-from ..paths import COMPRESSIONS
+from ..paths import COMPRESSIONS, JobPaths
 from ..protocols import Writer
 from ..records import Columns
 from ..sinks.appended import AppendedFile, compressor_for
@@ -30,14 +30,14 @@ _OPTIONS = {"jsonl": (), "csv": OPTIONS, "tsv": OPTIONS}
 def sink_of(job: Job, columns: Columns | None = None) -> AppendedFile:
     """The results file that the job names; `columns` are those that its writer knows of."""
     assert job.sink is not None
-    path = Path(job.sink).absolute()
     shape = _shape_of(job)
     rows: RowFormat
     if shape is not None:
         rows = CsvRows(shape, columns, job.rerun_key)
     else:
         rows = JsonRows(text_keys=is_path(job.source) and format_of(job) in ("csv", "tsv"))
-    return AppendedFile(path, compressor_for(path), rows)
+    path = JobPaths.of(job.sink).on_disk().output
+    return AppendedFile(path, compressor_for(Path(job.sink)), rows)
 
 
 def writer_of(job: Job) -> Writer:
@@ -54,7 +54,7 @@ def sink_settings(job: Job) -> dict[str, Any]:
     shape = _shape_of(job)
     return {
         "sink.format": _format_of(job),
-        "sink.name": Path(job.sink).name,
+        "sink.name": JobPaths.of(job.sink).on_disk().name,
         "sink.order": job.order,
         **({} if shape is None else shape.settings()),
     }
