@@ -23,11 +23,22 @@ def test_a_job_that_agrees(ran):
     assert (0, {"agrees"}) == (ended.code, verdicts(ended))
 
 
-def test_an_output_alone_is_compared_as_far_as_it_goes(ran):
+def test_the_ledger_of_an_output_knows_its_input_and_key(ran):
     alone = ran("verify", "out.jsonl")
-    with_input = ran("verify", "out.jsonl", "--input", "in.jsonl")
 
-    assert (0, {"agrees", "skipped"}) == (alone.code, verdicts(alone))
+    assert (0, {"agrees"}) == (alone.code, verdicts(alone))
+    assert "agrees   keys" in alone.out
+
+
+def test_what_could_have_been_compared_and_was_not_is_an_error(ran, project):
+    (project / "in.jsonl").rename(project / "moved.jsonl")
+
+    alone = ran("verify", "out.jsonl")
+    with_input = ran("verify", "out.jsonl", "--input", "moved.jsonl")
+
+    assert (1, {"agrees", "skipped", "note"}) == (alone.code, verdicts(alone))
+    assert "error: 1 of" in alone.err
+    assert "--input" in alone.out
     assert (0, {"agrees"}) == (with_input.code, verdicts(with_input))
 
 
