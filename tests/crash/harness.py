@@ -9,91 +9,23 @@ with Lab(folder) as lab:
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import oracle
+from crash.breaks import Break as Break
+from crash.starter import DEADLINE_S, zygote
+from crash.starter import SOURCES as SOURCES
 from crash.work import fate_of
-
-HERE = Path(__file__).parent
-SOURCES = str(HERE.parents[1] / "src")
-DEADLINE_S = 30.0
-"""How long a run of these small jobs may take before it counts as hung."""
 
 DOCUMENTED = {0, 1, 2, 3, 4, 75, 130, 143}
 """The exit codes that a run may end with."""
-
-OPEN, WRITE, SYNC, TRUNCATE, RENAME, UNLINK = 1, 2, 4, 8, 16, 32
-ALL = 63
-ENOSPC, EIO, EINTR = 28, 5, 4
-
-
-STANDING_STILL = {"kill": "stop", "torn": "half"}
-
-
-@dataclass(frozen=True)
-class Break:
-    """What is to go wrong at the n-th call that changes the job's files."""
-
-    what: str = "nothing"
-    at: int = 0
-    error: int = 0
-    kinds: int = ALL
-    always: bool = False
-    with_data: bool = False
-
-    @property
-    def kills(self) -> bool:
-        return self.what in STANDING_STILL
-
-    def standing_still(self) -> Break:
-        """Where this would kill the process, and at every later such place: let it stand still."""
-        return replace(self, what=STANDING_STILL[self.what], always=True)
-
-    @classmethod
-    def nothing(cls) -> Break:
-        """Nothing; but what is done is written down."""
-        return cls(with_data=True)
-
-    @classmethod
-    def kill(cls, at: int) -> Break:
-        return cls("kill", at)
-
-    @classmethod
-    def torn(cls, at: int) -> Break:
-        """Killed in the middle of a write."""
-        return cls("torn", at, kinds=WRITE)
-
-    @classmethod
-    def stop(cls, at: int) -> Break:
-        return cls("stop", at)
-
-    @classmethod
-    def short(cls, at: int, *, always: bool = False) -> Break:
-        return cls("short", at, kinds=WRITE, always=always)
-
-    @classmethod
-    def full_disk(cls, at: int, *, always: bool = False) -> Break:
-        return cls("fail", at, ENOSPC, OPEN | WRITE | RENAME, always)
-
-    @classmethod
-    def broken_disk(cls, at: int, *, always: bool = False) -> Break:
-        return cls("fail", at, EIO, ALL, always)
-
-    @classmethod
-    def interrupted(cls, at: int) -> Break:
-        return cls("fail", at, EINTR, OPEN | WRITE | SYNC | TRUNCATE)
 
 
 @dataclass(frozen=True)
@@ -140,43 +72,6 @@ class End:
         reason = self.report["reason"] if self.report else ""
         said = [line for line in self.err.splitlines() if not line.startswith("note:")]
         return reason or "\n".join(said)
-
-
-@functools.cache
-def shim() -> Path:
-    """The library that breaks system calls, compiled once for each process of the tests."""
-    folder = tempfile.mkdtemp(prefix="shim-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = Path(folder) / "shim.so"
-    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "shim.c"]
-    subprocess.run([*command, "-ldl", "-lpthread"], check=True)
-    return library
-
-
-class Zygote:
-    """The process that forks the runs (zygote.py)."""
-
-    def __init__(self) -> None:
-        paths = [SOURCES, str(HERE.parent)]
-        environment = {**os.environ, "LD_PRELOAD": str(shim()), "PYTHONPATH": ":".join(paths)}
-        self._process = subprocess.Popen(
-            [sys.executable, HERE / "zygote.py"], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(DEADLINE_S)
-        assert self._process.stdout
-        self._process.stdout.close()
 
 
 def _fired(log: Path) -> bool:
@@ -321,6 +216,12 @@ class Trial:
             self.source, self.output, fate, ordered=ordered, executions=executions, **more
         )
 
+    def files(self) -> dict[str, bytes]:
+        """What is in the job's files, and which calls were made; SQLite rebuilds its -shm."""
+        paths = [path for path in self.home.iterdir() if not path.name.endswith("-shm")]
+        paths += [path for path in [self.executions] if path.exists()]
+        return {path.name: path.read_bytes() for path in paths}
+
     def copy(self) -> Trial:
         """The same job once more, as it lies there now."""
         folder = self.lab.new_folder()
@@ -334,13 +235,13 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
-        self.zygote = Zygote()
+        self.zygote = zygote()
 
     def __enter__(self) -> Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.zygote.close()
+        self.zygote.ask({"rest": True})
 
     def new_folder(self) -> Path:
         self._count += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -141,7 +141,7 @@ SCENARIOS = {
 def sweep(
     scenario: Scenario,
     break_at: Callable[[int], Break],
-    steps: Iterable[int],
+    steps: Sequence[int],
     *,
     unsure: bool = False,
     sabotage: Sequence[str] = (),
@@ -169,7 +169,7 @@ def sweep(
 
 
 def _failing(
-    scenario: Scenario, break_at: Callable[[int], Break], steps: Iterable[int], more: dict[str, Any]
+    scenario: Scenario, break_at: Callable[[int], Break], steps: Sequence[int], more: dict[str, Any]
 ) -> Iterator[tuple[int, Trial, End]]:
     """The job after a run in which the step failed, for each of `steps`."""
     for n in steps:
@@ -178,23 +178,26 @@ def _failing(
 
 
 def _killed(
-    scenario: Scenario, break_at: Callable[[int], Break], steps: Iterable[int], more: dict[str, Any]
+    scenario: Scenario, break_at: Callable[[int], Break], steps: Sequence[int], more: dict[str, Any]
 ) -> Iterator[tuple[int, Trial, End]]:
     """The job as a kill at each of `steps` leaves it, and at last as a whole run does.
 
     One run stands still at every step, with all its threads, and its files are copied: a kill would
     leave the same, and nothing is done by a process that is killed. They are looked at when the run
-    has ended and holds nothing any more.
+    has ended and holds nothing any more; once, if steps such as syncs have changed nothing.
     """
     trial = scenario.trial.copy()
     run = trial.start(break_at(min(steps)).standing_still(), **more)
     left: dict[int, Trial] = {}
+    n, before = min(steps), None
     while run.wait_until_stopped():
-        left[min(steps) + len(left)] = trial.copy()
+        if (files := trial.files()) != before:
+            left[n], before = trial.copy(), files
         run.wake()
+        n += 1
     last = run.end()
-    yield from ((n, left[n], KILLED) for n in steps if n in left)
-    yield len(left) + min(steps), trial, replace(last, fired=False)
+    yield from ((step, there, KILLED) for step, there in left.items() if step in steps)
+    yield n, trial, replace(last, fired=False)
 
 
 KILLED = End(signal.SIGKILL, "", "", fired=True)

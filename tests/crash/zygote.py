@@ -3,7 +3,8 @@
 One JSON object a line, either way: {"start": spec, "out": path, "err": path} forks a process for
 one run and is answered by {"pid"}, {"wait": pid, "within_s": seconds} by {"status"} as of
 os.waitpid, null if it runs. {"run": spec, "out", "err", "by": name, "within_s"} lets the process of
-that name do the run, which does one after the other, and is answered by {"status"} at its end.
+that name do the run, which does one after the other, and is answered by {"status"} at its end;
+{"rest": true} ends these processes and is answered by {}.
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ def main() -> None:
         command = json.loads(line)
         act = next(act for word, act in ACTS.items() if word in command)
         print(json.dumps(act(command)), flush=True)
-    for runner in runners.values():
-        runner.end()
+    _rest({})
 
 
 def _start(command: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +117,13 @@ def _run_by(command: dict[str, Any]) -> dict[str, Any]:
     return {"status": status}
 
 
-ACTS = {"start": _start, "wait": _wait, "run": _run_by}
+def _rest(_: dict[str, Any]) -> dict[str, Any]:
+    while runners:
+        runners.popitem()[1].end()
+    return {}
+
+
+ACTS = {"start": _start, "wait": _wait, "run": _run_by, "rest": _rest}
 
 if __name__ == "__main__":
     main()
