@@ -10,6 +10,7 @@ ENOSPC, EIO, EINTR = 28, 5, 4
 
 
 STANDING_STILL = {"kill": "stop", "torn": "half"}
+"""How a process stands still where it would be killed, by what would kill it."""
 
 
 @dataclass(frozen=True)

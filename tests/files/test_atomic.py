@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from batchmill import atomic_write
-from crash.harness import shim
+from crash.starter import shim
 from crash.power import Disk, calls_in, disks
 
 OLD = b"old " * 300
