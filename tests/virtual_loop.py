@@ -70,7 +70,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.outside_work -= 1
 
     async def shutdown_default_executor(self, *timeout_s: float | None) -> None:
-        """With a time limit from Python 3.12 on, which the clock that stands still never reaches."""
+        """With a time limit from Python 3.12 on; the clock stands still and never reaches it."""
         with self.outside():
             await super().shutdown_default_executor(*timeout_s)
 

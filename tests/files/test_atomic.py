@@ -14,8 +14,8 @@ import sys
 import pytest
 
 from batchmill import atomic_write
-from crash.starter import shim
 from crash.power import Disk, calls_in, disks
+from crash.starter import shim
 
 OLD = b"old " * 300
 NEW = b"new " * 700
