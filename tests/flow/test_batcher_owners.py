@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -138,6 +139,23 @@ def test_a_class_method_may_be_marked_as_one_outermost():
     assert ["egg of the heir", "egg of the class", "egg of the heir"] == answers(*calls)
 
 
+def test_an_overriding_class_method_may_call_what_it_overrides():
+    class Overriding(Base):
+        @batched()
+        @classmethod
+        async def label(cls, names):
+            return [f"({await super().label(name)})" for name in names]
+
+    class OverridingToo(OutermostClassMethod):
+        @classmethod
+        @batched()
+        async def label(cls, names):
+            return [f"({await super().label(name)})" for name in names]
+
+    calls = [partial(kind.label, "egg") for kind in (Overriding, OverridingToo)]
+    assert ["(egg of base)", "(egg of the class)"] == answers(*calls)
+
+
 def test_a_static_method_is_one_batcher_for_all():
     assert Base.same is Sub().same
     assert ["egg"] == answers(partial(Sub().same, "egg"))
@@ -223,6 +241,22 @@ def test_what_a_callable_knows_does_not_get_into_its_batcher():
             return [2 * number for number in numbers]
 
     assert [6] == answers(partial(batched()(Doubler()), 3))
+
+
+def test_what_a_function_is_marked_with_its_batcher_is_marked_with():
+    class Priced(ABC):
+        @batched()
+        @abstractmethod
+        async def price(self, names): ...
+
+    class WithPrice(Priced):
+        @batched()
+        async def price(self, names):
+            return names
+
+    with pytest.raises(TypeError, match="abstract"):
+        Priced()
+    assert ["egg"] == answers(partial(WithPrice().price, "egg"))
 
 
 def test_threads_that_ask_at_the_same_time_get_the_same_batcher():

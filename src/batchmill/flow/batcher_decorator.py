@@ -11,7 +11,14 @@ from .batcher_call import is_elsewhere
 from .batcher_owners import batcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Collection,
+        Coroutine,
+        Mapping,
+        Sequence,
+    )
     from typing import Self, Unpack
 
     from .batcher_settings import BatcherOptions
@@ -46,6 +53,7 @@ class Batched(AsyncBatcher[T, S]):
         self._owner = _owner
         self._options = options
         update_wrapper(self, self.function, updated=())
+        _add_new(vars(self), getattr(self.function, "__dict__", {}), known=dir(self))
 
     @overload
     def __call__(
@@ -99,6 +107,11 @@ class Batched(AsyncBatcher[T, S]):
         if self._owner is not None:
             return type(self).__get__, (self._origin, self._owner)
         return self.function.__qualname__
+
+
+def _add_new(own: dict[str, Any], others: Mapping[str, Any], known: Collection[str]) -> None:
+    """Take over what a function was marked with, and nothing that a batcher has itself."""
+    own.update({name: value for name, value in others.items() if name not in known})
 
 
 def _plain(function: Function) -> Callable[..., Any]:
