@@ -144,13 +144,13 @@ def test_an_overriding_class_method_may_call_what_it_overrides():
         @batched()
         @classmethod
         async def label(cls, names):
-            return [f"({await super().label(name)})" for name in names]
+            return [f"({await super(Overriding, cls).label(name)})" for name in names]
 
     class OverridingToo(OutermostClassMethod):
         @classmethod
         @batched()
         async def label(cls, names):
-            return [f"({await super().label(name)})" for name in names]
+            return [f"({await super(OverridingToo, cls).label(name)})" for name in names]
 
     calls = [partial(kind.label, "egg") for kind in (Overriding, OverridingToo)]
     assert ["(egg of base)", "(egg of the class)"] == answers(*calls)
