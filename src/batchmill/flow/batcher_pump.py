@@ -187,14 +187,11 @@ class Pump:
         """Let in those who wait at the door, as far as there is room."""
         while self.door and len(self.line) < self._bound:
             item, caller, labels = self.door.popleft()
-            if not caller.done():
-                self._let_in(item, caller, labels)
-
-    def _let_in(self, item: Any, caller: Caller, labels: Labels) -> None:
-        try:
-            self.add(self.line, item, caller, labels)
-        except Exception as error:  # of comparing its group or key: its own caller's business
-            fail([caller], error)
+            try:
+                if not caller.done():
+                    self.add(self.line, item, caller, labels)
+            except Exception as error:  # of comparing its group or key
+                fail([caller], error)
 
     def _start(self, batch: Batch, now: float, *, nested: bool) -> None:
         assert self.loop is not None
