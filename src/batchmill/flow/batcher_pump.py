@@ -242,8 +242,7 @@ class Pump:
 
     def _may_fill(self) -> bool:
         """Whether what waits is not enough for a batch, and may become so: see batcher_lull."""
-        waiting = len(self.line)
-        if not 0 < waiting < self._enough or self.state is not State.OPEN:
+        if not 0 < len(self.line) < self._enough or self.state is not State.OPEN:
             return False
         return self.loop is not None and not self.loop.is_closed()
 
