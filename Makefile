@@ -10,7 +10,7 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate \
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types bench lock clean
+.PHONY: help demo test fast lint types bench lock clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -21,6 +21,9 @@ demo: $(READY)  ## run a real job, interrupt it, kill it, resume it, and prove t
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest
+
+fast: $(READY)  ## run the tests that need neither servers nor kills
+	$(BIN)/python -m pytest -m "not heavy"
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import shutil
 import sqlite3
 import zlib
@@ -22,6 +23,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 BLANK, FILTERED, FAILED = "blank", "filtered", "failed"
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A folder in memory: what is copied to be looked at costs no disk. None for the usual one."""
 
 Fate = str | list[bytes]
 """What should become of a line: BLANK, FILTERED, FAILED, or the lines of its results."""
@@ -62,7 +66,7 @@ class State:
 
     @classmethod
     def read(cls, ledger: Path) -> State:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=MEMORY) as folder:
             for path in ledger.parent.glob(f"{ledger.name}*"):
                 if path.name in (ledger.name, f"{ledger.name}-wal", f"{ledger.name}-journal"):
                     shutil.copy(path, folder)

@@ -334,5 +334,5 @@ def test_an_old_item_of_low_priority_does_not_keep_the_others_in_memory():
         arrive(lanes, "a", at=NOW + n)
         lanes.take(NOW + n, None)
 
-    (lane,) = lanes._lanes.values()
+    (lane,) = lanes._lanes
     assert len(lane._by_age) < 100

@@ -23,6 +23,10 @@ TRACEBACK_EXIT = 70
 """What the process ends with when something came out that is no BatchmillError."""
 
 
+DISARMED = {"folder": "", "log": None, "what": "nothing", "error": 0, "kinds": 0, "at": 0,
+            "always": False, "with_data": False}  # fmt: skip
+
+
 class Notes:
     """Writes down what an operator would be told."""
 
@@ -33,11 +37,20 @@ class Notes:
 
 def main(spec: dict[str, Any]) -> int:
     """Run the job of `spec`; report on stdout, messages on stderr, and the exit code."""
-    _arm(spec)
     _confine(spec)
+    fd = os.open(spec["executions"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    _arm(spec)
+    try:
+        return _run(spec, fd)
+    finally:
+        _arm({})
+        os.close(fd)
+
+
+def _run(spec: dict[str, Any], executions: int) -> int:
     try:
         with sabotage.committed(spec.get("sabotage", ())):
-            report = run(_job(spec), restart=spec.get("restart", False),
+            report = run(_job(spec, executions), restart=spec.get("restart", False),
                          adopt=spec.get("adopt", False), observers=[Notes()])  # fmt: skip
     except BatchmillError as error:
         print(error, file=sys.stderr)
@@ -50,15 +63,15 @@ def main(spec: dict[str, Any]) -> int:
 
 
 def _arm(spec: dict[str, Any]) -> None:
-    shim = spec.get("shim")
+    """Let the shim do what `spec` says, which is nothing if it does not speak of it."""
     library = ctypes.CDLL(None)
     if spec.get("clock_backwards"):
         library.shim_clock_backwards()
-    if shim:
-        library.shim_arm(
-            shim["folder"].encode(), shim["log"].encode(), shim["what"].encode(), shim["error"],
-            shim["kinds"], ctypes.c_long(shim["at"]), shim["always"], shim["with_data"],
-        )  # fmt: skip
+    shim = spec.get("shim", DISARMED)
+    library.shim_arm(
+        shim["folder"].encode(), shim["log"] and shim["log"].encode(), shim["what"].encode(),
+        shim["error"], shim["kinds"], ctypes.c_long(shim["at"]), shim["always"], shim["with_data"],
+    )  # fmt: skip
 
 
 def _confine(spec: dict[str, Any]) -> None:
@@ -71,14 +84,14 @@ def _confine(spec: dict[str, Any]) -> None:
         os.setuid(spec["uid"])
 
 
-def _job(spec: dict[str, Any]) -> Job:
+def _job(spec: dict[str, Any], executions: int) -> Job:
     options = dict(spec.get("job", {}))
     if spec.get("processes"):
         options |= {"engine": "process", "workers": 2}
     retry = Retry(max_attempts=5, wait_min_s=0.001, wait_max_s=0.002)
     return Job(
-        source=spec["source"], sink=spec["sink"], task=_task(spec), key=options.pop("key", "id"),
-        systemic_after=0, retry=retry, **options,
+        source=spec["source"], sink=spec["sink"], task=_task(spec, executions),
+        key=options.pop("key", "id"), systemic_after=0, retry=retry, **options,
     )  # fmt: skip
 
 
@@ -93,8 +106,7 @@ def _leave_a_child(path: str) -> None:
     os.rename(path + ".new", path)
 
 
-def _task(spec: dict[str, Any]) -> Any:
-    fd = os.open(spec["executions"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def _task(spec: dict[str, Any], fd: int) -> Any:
     pause_s, gen = spec.get("pause_s", 0.0), spec.get("gen", 1)
 
     def called() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from crash.harness import Lab
+from oracle import MEMORY
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None)
+    folder = tempfile.mkdtemp(dir=MEMORY)
     try:
         with Lab(Path(folder)) as it:
             yield it

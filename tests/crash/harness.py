@@ -9,80 +9,23 @@ with Lab(folder) as lab:
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import oracle
+from crash.breaks import Break as Break
+from crash.starter import DEADLINE_S, zygote
+from crash.starter import SOURCES as SOURCES
 from crash.work import fate_of
-
-HERE = Path(__file__).parent
-SOURCES = str(HERE.parents[1] / "src")
-DEADLINE_S = 30.0
-"""How long a run of these small jobs may take before it counts as hung."""
 
 DOCUMENTED = {0, 1, 2, 3, 4, 75, 130, 143}
 """The exit codes that a run may end with."""
-
-OPEN, WRITE, SYNC, TRUNCATE, RENAME, UNLINK = 1, 2, 4, 8, 16, 32
-ALL = 63
-ENOSPC, EIO, EINTR = 28, 5, 4
-
-
-@dataclass(frozen=True)
-class Break:
-    """What is to go wrong at the n-th call that changes the job's files."""
-
-    what: str = "nothing"
-    at: int = 0
-    error: int = 0
-    kinds: int = ALL
-    always: bool = False
-    with_data: bool = False
-
-    @classmethod
-    def nothing(cls) -> Break:
-        """Nothing; but what is done is written down."""
-        return cls(with_data=True)
-
-    @classmethod
-    def kill(cls, at: int) -> Break:
-        return cls("kill", at)
-
-    @classmethod
-    def torn(cls, at: int) -> Break:
-        """Killed in the middle of a write."""
-        return cls("torn", at, kinds=WRITE)
-
-    @classmethod
-    def stop(cls, at: int) -> Break:
-        return cls("stop", at)
-
-    @classmethod
-    def short(cls, at: int, *, always: bool = False) -> Break:
-        return cls("short", at, kinds=WRITE, always=always)
-
-    @classmethod
-    def full_disk(cls, at: int, *, always: bool = False) -> Break:
-        return cls("fail", at, ENOSPC, OPEN | WRITE | RENAME, always)
-
-    @classmethod
-    def broken_disk(cls, at: int, *, always: bool = False) -> Break:
-        return cls("fail", at, EIO, ALL, always)
-
-    @classmethod
-    def interrupted(cls, at: int) -> Break:
-        return cls("fail", at, EINTR, OPEN | WRITE | SYNC | TRUNCATE)
 
 
 @dataclass(frozen=True)
@@ -131,41 +74,8 @@ class End:
         return reason or "\n".join(said)
 
 
-@functools.cache
-def shim() -> Path:
-    """The library that breaks system calls, compiled once for each process of the tests."""
-    folder = tempfile.mkdtemp(prefix="shim-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = Path(folder) / "shim.so"
-    command = ["gcc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "shim.c"]
-    subprocess.run([*command, "-ldl", "-lpthread"], check=True)
-    return library
-
-
-class Zygote:
-    """The process that forks the runs (zygote.py)."""
-
-    def __init__(self) -> None:
-        paths = [SOURCES, str(HERE.parent)]
-        environment = {**os.environ, "LD_PRELOAD": str(shim()), "PYTHONPATH": ":".join(paths)}
-        self._process = subprocess.Popen(
-            [sys.executable, HERE / "zygote.py"], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(DEADLINE_S)
-        assert self._process.stdout
-        self._process.stdout.close()
+def _fired(log: Path) -> bool:
+    return log.exists() and b"fired\t" in log.read_bytes()
 
 
 def _text(path: Path) -> str:
@@ -192,36 +102,38 @@ class Going:
     def wake(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    @property
-    def fired(self) -> bool:
-        return self.log.exists() and b"fired\t" in self.log.read_bytes()
-
     def end(self, within_s: float = DEADLINE_S) -> End:
         """Wait until it ends; a run that hangs is killed."""
         status = self.lab.zygote.ask({"wait": self.pid, "within_s": within_s})["status"]
         if status is None:
             self.kill()
             self.lab.zygote.ask({"wait": self.pid, "within_s": within_s})
-        return End(status, _text(self.out), _text(self.err), self.fired)
+        return End(status, _text(self.out), _text(self.err), _fired(self.log))
 
     def has_ended(self) -> End | None:
         status = self.lab.zygote.ask({"wait": self.pid, "within_s": 0})["status"]
         if status is None:
             return None
-        return End(status, _text(self.out), _text(self.err), self.fired)
+        return End(status, _text(self.out), _text(self.err), _fired(self.log))
 
     def wait_until_stopped(self) -> bool:
-        """Wait until it has stopped itself; False if it ends without."""
+        """Wait until it has stopped itself, with all its threads; False if it ends without."""
         until = time.monotonic() + DEADLINE_S
         while time.monotonic() < until:
-            try:
-                state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except FileNotFoundError:
-                return False
-            if state in "TZX":
-                return state == "T"
+            states = self._states()
+            if states <= {"T"} or states & {"Z", "X"}:
+                return bool(states) and states == {"T"}
             time.sleep(0.0005)
         raise TimeoutError(f"process {self.pid} neither stops nor ends")
+
+    def _states(self) -> set[str]:
+        """The letters that the system has for the states of its threads; none if it is gone."""
+        try:
+            threads = list(Path(f"/proc/{self.pid}/task").iterdir())
+            texts = [(thread / "stat").read_text() for thread in threads]
+        except (FileNotFoundError, ProcessLookupError):
+            return {"R"} if Path(f"/proc/{self.pid}").exists() else set()
+        return {text.rpartition(")")[2].split()[0] for text in texts}
 
 
 @dataclass
@@ -261,6 +173,14 @@ class Trial:
         return self.home / "out.ledger.lock"
 
     def start(self, broken: Break | None = None, **more: Any) -> Going:
+        spec, out, err, log = self._prepared(broken, more)
+        pid = self.lab.zygote.ask({"start": spec, "out": str(out), "err": str(err)})["pid"]
+        return Going(self.lab, pid, out, err, log)
+
+    def _prepared(
+        self, broken: Break | None, more: dict[str, Any]
+    ) -> tuple[dict[str, Any], Path, Path, Path]:
+        """What the next run is to do, and where its output, messages and record go."""
         self.runs += 1
         out, err, log = (self.folder / f"{self.runs}.{name}" for name in ("out", "err", "log"))
         log.unlink(missing_ok=True)
@@ -269,11 +189,20 @@ class Trial:
         spec["job"] = {**self.options.get("job", {}), **more.get("job", {})}
         if broken is not None:
             spec["shim"] = {**vars(broken), "folder": str(self.home), "log": str(log)}
-        pid = self.lab.zygote.ask({"start": spec, "out": str(out), "err": str(err)})["pid"]
-        return Going(self.lab, pid, out, err, log)
+        return spec, out, err, log
 
     def run(self, broken: Break | None = None, **more: Any) -> End:
         return self.start(broken, **more).end()
+
+    def run_in_turn(self, broken: Break | None = None, *, by: str, **more: Any) -> End:
+        """The same, by a process of this name that does one run after the other.
+
+        Cheaper by half. What a run leaves open or locked is in the way of those that come later.
+        """
+        spec, out, err, log = self._prepared(broken, more)
+        command = {"run": spec, "out": str(out), "err": str(err), "by": by, "within_s": DEADLINE_S}
+        status = self.lab.zygote.ask(command)["status"]
+        return End(status, _text(out), _text(err), _fired(log))
 
     def log(self) -> bytes:
         """The record that the last run's shim kept."""
@@ -286,6 +215,12 @@ class Trial:
         return oracle.check(
             self.source, self.output, fate, ordered=ordered, executions=executions, **more
         )
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the job's files, and which calls were made; SQLite rebuilds its -shm."""
+        paths = [path for path in self.home.iterdir() if not path.name.endswith("-shm")]
+        paths += [path for path in [self.executions] if path.exists()]
+        return {path.name: path.read_bytes() for path in paths}
 
     def copy(self) -> Trial:
         """The same job once more, as it lies there now."""
@@ -300,13 +235,13 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
-        self.zygote = Zygote()
+        self.zygote = zygote()
 
     def __enter__(self) -> Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.zygote.close()
+        self.zygote.ask({"rest": True})
 
     def new_folder(self) -> Path:
         self._count += 1

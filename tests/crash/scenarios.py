@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ SCENARIOS = {
 def sweep(
     scenario: Scenario,
     break_at: Callable[[int], Break],
-    steps: Iterable[int],
+    steps: Sequence[int],
     *,
     unsure: bool = False,
     sabotage: Sequence[str] = (),
@@ -164,11 +165,11 @@ def sweep(
     `enough` problems end it before its time. For `unsure` see the oracle.
     """
     problems: list[str] = []
-    for n in steps:
-        trial = scenario.trial.copy()
-        end = trial.run(break_at(n), sabotage=sabotage, **(scenario.more or {}))
+    more = {"sabotage": sabotage, **(scenario.more or {})}
+    breaking = _killed if break_at(1).kills else _failing
+    for n, trial, end in breaking(scenario, break_at, steps, more):
         found = end.problems + _wrong_in_between(scenario, trial, end, unsure=unsure)
-        again = trial.run(sabotage=sabotage, **(scenario.more or {}))
+        again = trial.run_in_turn(by="the next run", **more)
         verdict = trial.verdict(scenario.fate, calls=scenario.counts)
         found += again.problems + _not_going_on(again) + verdict.problems
         problems += [f"step {n}: {problem}" for problem in found]
@@ -178,6 +179,41 @@ def sweep(
             assert n > 20, "the steps of SQLite and of batchmill must pass through the shim"
             break
     return problems
+
+
+def _failing(
+    scenario: Scenario, break_at: Callable[[int], Break], steps: Sequence[int], more: dict[str, Any]
+) -> Iterator[tuple[int, Trial, End]]:
+    """The job after a run in which the step failed, for each of `steps`."""
+    for n in steps:
+        trial = scenario.trial.copy()
+        yield n, trial, trial.run_in_turn(break_at(n), by="a run that fails", **more)
+
+
+def _killed(
+    scenario: Scenario, break_at: Callable[[int], Break], steps: Sequence[int], more: dict[str, Any]
+) -> Iterator[tuple[int, Trial, End]]:
+    """The job as a kill at each of `steps` leaves it, and at last as a whole run does.
+
+    One run stands still at every step, with all its threads, and its files are copied: a kill would
+    leave the same, and nothing is done by a process that is killed. They are looked at when the run
+    has ended and holds nothing any more; once, if steps such as syncs have changed nothing.
+    """
+    trial = scenario.trial.copy()
+    run = trial.start(break_at(min(steps)).standing_still(), **more)
+    left: dict[int, Trial] = {}
+    n, before = min(steps), None
+    while run.wait_until_stopped():
+        if (files := trial.files()) != before:
+            left[n], before = trial.copy(), files
+        run.wake()
+        n += 1
+    last = run.end()
+    yield from ((step, there, KILLED) for step, there in left.items() if step in steps)
+    yield n, trial, replace(last, fired=False)
+
+
+KILLED = End(signal.SIGKILL, "", "", fired=True)
 
 
 def _wrong_in_between(scenario: Scenario, trial: Trial, end: End, *, unsure: bool) -> list[str]:

@@ -3,7 +3,7 @@
  * Preloaded into a process, this counts the calls that change files under a folder (those of
  * SQLite, too). At the n-th one it kills the process, tears or shortens a write, lets the call
  * fail, or stops the process. It can also keep a record of every call, data included, and run the
- * time of day backwards. It does nothing until it is armed.
+ * time of day backwards. It does nothing until it is armed, and nothing for the folder "".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum action { NOTHING, KILL, TORN, SHORT, STOP, FAIL };
+enum action { NOTHING, KILL, TORN, SHORT, STOP, HALF, FAIL };
 enum kind { OPEN = 1, WRITE = 2, SYNC = 4, TRUNCATE = 8, RENAME = 16, UNLINK = 32 };
 
 static char folder[4096];
@@ -45,10 +45,11 @@ void shim_arm(const char *where, const char *log, const char *what, int error, i
 {
     snprintf(folder, sizeof folder, "%s", where);
     folder_length = strlen(folder);
+    if (log_fd >= 0) syscall(SYS_close, log_fd);
     log_fd = log ? (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
-    const char *names[] = {"nothing", "kill", "torn", "short", "stop", "fail"};
+    const char *names[] = {"nothing", "kill", "torn", "short", "stop", "half", "fail"};
     action = NOTHING;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         if (!strcmp(what, names[i])) action = i;
     error_number = error;
     kinds = which;
@@ -104,7 +105,15 @@ static void full_path(const char *name, char *path, size_t size)
     snprintf(path, size, "%s/%s", here, name);
 }
 
-/* What is to be done with this call; KILL is done at once. */
+/* Stand still, with all threads, until somebody wakes the process. */
+static void stand_still(void)
+{
+    pthread_mutex_unlock(&turn);
+    raise(SIGSTOP);
+    pthread_mutex_lock(&turn);
+}
+
+/* What is to be done with this call; KILL is done at once, and so is STOP. */
 static enum action decide(enum kind kind)
 {
     if (action == NOTHING || !(kinds & kind)) return NOTHING;
@@ -113,9 +122,7 @@ static enum action decide(enum kind kind)
     static const char fired[] = "fired\t0\t-\t-\t0\t0\n";
     put(fired, sizeof fired - 1);
     if (action == STOP) {
-        pthread_mutex_unlock(&turn);
-        raise(SIGSTOP);
-        pthread_mutex_lock(&turn);
+        stand_still();
         return NOTHING;
     }
     if (action == KILL) {
@@ -172,6 +179,14 @@ static ssize_t write_somewhere(int fd, const void *data, size_t size, off_t offs
     if (now == TORN) {
         kill(getpid(), SIGKILL);
         for (;;) pause();
+    }
+    if (now == HALF) {
+        stand_still();
+        const char *rest = (const char *)data + done;
+        size_t left = size - done;
+        ssize_t more = positional ? real(fd, rest, left, offset + done) : plain(fd, rest, left);
+        if (more > 0) note("write", facts.st_ino, path, "-", offset + done, rest, more);
+        done += more;
     }
     pthread_mutex_unlock(&turn);
     errno = error;

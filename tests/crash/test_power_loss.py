@@ -37,7 +37,7 @@ def lose_power(
     for n, disk in enumerate(_at_random(start, trial.log(), draw, states)):
         after = before.copy()
         put(after.home, disk.lose_power(draw))
-        again = after.run(**usual)
+        again = after.run_in_turn(by="the next run", **usual)
         found = again.problems + after.verdict(scenario.fate, calls=False).problems
         if again.code not in (0, 3):
             found.append(f"the next run ended with {again.code}: {again.err}")

@@ -104,7 +104,7 @@ def take_over(trial: Trial, paused: Going, **more: object) -> list[str]:
     if {other.code, late.code} & {0, 3}:
         problems = trial.verdict(whoever_wrote(trial)).problems
         found += [problem for problem in problems if ERRORS_FILE not in problem]
-    last = trial.run(**more)
+    last = trial.run_in_turn(by="the last run", **more)
     if last.code not in (0, 3):
         found.append(f"the last run ended with {last.code}: {last.err}")
     return found + last.problems + trial.verdict(whoever_wrote(trial)).problems

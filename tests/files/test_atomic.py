@@ -15,8 +15,8 @@ import pytest
 
 from batchmill import atomic_write
 from batchmill.files.atomic import unfinished
-from crash.harness import shim
 from crash.power import Disk, calls_in, disks
+from crash.starter import shim
 
 OLD = b"old " * 300
 NEW = b"new " * 700

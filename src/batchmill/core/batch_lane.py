@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from .batch_keys import ByKey
 from .batching import Batch, Limits, Reason, why_now
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ SLACK = 64
 class Entry:
     """An item that waits, and who waits for it."""
 
-    __slots__ = ("at", "callers", "cost", "item", "key", "rank", "waits")
+    __slots__ = ("at", "callers", "cost", "hashed", "item", "key", "rank", "waits")
 
     def __init__(
-        self, item: Any, caller: Any, at: float, cost: float, rank: float, key: Any
+        self, item: Any, caller: Any, at: float, cost: float, rank: float, key: Any, hashed: int
     ) -> None:
         self.item = item
         self.callers = [caller]
@@ -30,6 +31,7 @@ class Entry:
         self.cost = cost
         self.rank = rank
         self.key = key
+        self.hashed = hashed
         self.waits = True
 
 
@@ -37,9 +39,15 @@ class Lane:
     """The items of one group, by rank; the lowest goes first, and the earlier of equals."""
 
     def __init__(
-        self, group: Hashable, limits: Limits, gone: Callable[[Any], bool], share: bool
+        self,
+        group: Hashable,
+        hashed: int,
+        limits: Limits,
+        gone: Callable[[Any], bool],
+        share: bool,
     ) -> None:
         self.group = group
+        self.hashed = hashed
         self.count = 0
         self.left = 0
         self.turn = 0
@@ -50,12 +58,12 @@ class Lane:
         self._by_rank: list[tuple[float, int, Entry]] = []
         self._by_age: deque[Entry] = deque()
         self._by_cost: list[tuple[float, int, Entry]] = []
-        self._by_key: dict[Any, Entry] = {}
+        self._by_key: ByKey[Entry] = ByKey()
         self._numbers = count()
 
-    def join(self, key: Any, caller: Any, rank: float) -> bool:
-        """Let `caller` wait for an equal item, if there is one."""
-        entry = self._by_key.get(key)
+    def join(self, hashed: int, key: Any, caller: Any, rank: float) -> bool:
+        """Let `caller` wait for an equal item, if there is one. Raises what comparing raises."""
+        entry = self._by_key.find(hashed, key)
         if entry is None:
             return False
         entry.callers.append(caller)
@@ -71,7 +79,7 @@ class Lane:
         if self._limits.padded:
             heappush(self._by_cost, (-entry.cost, number, entry))
         if self._share:
-            self._by_key[entry.key] = entry
+            self._by_key.put(entry.hashed, entry.key, entry)
         self.count += 1
         self._total += entry.cost
 
@@ -140,7 +148,8 @@ class Lane:
 
     def _remove(self, entry: Entry) -> None:
         entry.waits = False
-        self._by_key.pop(entry.key, None)
+        if self._share:
+            self._by_key.remove(entry.hashed, entry)
         self.count -= 1
         self._total = self._total - entry.cost if self.count else 0.0
 

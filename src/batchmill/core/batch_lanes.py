@@ -6,6 +6,7 @@ from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from .batch_keys import ByKey
 from .batch_lane import Entry, Lane
 from .batching import PLAIN
 
@@ -24,6 +25,9 @@ class Lanes:
     difference of priorities, overtakes an item: none starves.
 
     Where callers `share`, items of one group with equal keys are one item with several callers.
+
+    Priorities are numbers and not NaN. What hashing and comparing groups and keys raises, `add`
+    raises, and has done nothing then; nothing else asks them.
     """
 
     def __init__(
@@ -39,8 +43,8 @@ class Lanes:
         self._gone = gone
         self._ageing_s = ageing_s
         self._share = share
-        self._lanes: dict[Hashable, Lane] = {}
-        self._full: dict[Hashable, Lane] = {}
+        self._lanes: ByKey[Lane] = ByKey()
+        self._full: dict[Lane, None] = {}
         self._by_age: list[tuple[float, int, Lane]] = []
         self._turns = count()
         self._now = 0.0
@@ -66,17 +70,19 @@ class Lanes:
 
     def add(self, item: Any, caller: Any, labels: Labels = PLAIN) -> None:
         group, cost, priority, key = labels
-        lane = self._lanes.get(group) or self._new_lane(group)
+        hashed, key_hashed = hash(group), hash(key)
+        lane = self._lanes.find(hashed, group) or self._new_lane(hashed, group)
         rank = self._now - priority * self._ageing_s
-        if self._share and lane.join(key, caller, rank):
+        if self._share and lane.join(key_hashed, key, caller, rank):
             return
-        lane.add(Entry(item, caller, self._now, cost, rank, key))
+        lane.add(Entry(item, caller, self._now, cost, rank, key, key_hashed))
         self._count += 1
         if lane.is_full():
-            self._full[group] = lane
+            self._full[lane] = None
 
-    def _new_lane(self, group: Hashable) -> Lane:
-        lane = self._lanes[group] = Lane(group, self._limits, self._gone, self._share)
+    def _new_lane(self, hashed: int, group: Hashable) -> Lane:
+        lane = Lane(group, hashed, self._limits, self._gone, self._share)
+        self._lanes.put(hashed, group, lane)
         lane.turn = next(self._turns)
         heappush(self._by_age, (self._now, lane.turn, lane))
         return lane
@@ -98,18 +104,18 @@ class Lanes:
             return None
         if hurry is not None or now >= self._limits.due_at(oldest.oldest_at()):
             return oldest
-        return next(iter(self._full.values()), None)
+        return next(iter(self._full), None)
 
     def _settle(self, lane: Lane, before: int) -> None:
         """Put `lane`, which had `before` items, where it belongs now."""
         self._count += lane.count - before
         self.left += lane.left
         lane.left = 0
-        self._full.pop(lane.group, None)
+        self._full.pop(lane, None)
         if not lane.count:
-            del self._lanes[lane.group]
+            self._lanes.remove(lane.hashed, lane)
         elif lane.is_full():
-            self._full[lane.group] = lane
+            self._full[lane] = None
 
     def _oldest(self) -> Lane | None:
         """The lane whose oldest item has waited longest; of equals, the one that went longest ago.
@@ -131,13 +137,13 @@ class Lanes:
         return self._limits.due_at(oldest.oldest_at()) if oldest else None
 
     def sweep(self) -> None:
-        for lane in list(self._lanes.values()):
+        for lane in list(self._lanes):
             before = lane.count
             lane.sweep()
             self._settle(lane, before)
 
     def clear(self) -> list[Any]:
-        callers = [caller for lane in self._lanes.values() for caller in lane.clear()]
+        callers = [caller for lane in self._lanes for caller in lane.clear()]
         self._lanes.clear()
         self._full.clear()
         self._by_age.clear()

@@ -48,8 +48,11 @@ class Limits:
         return oldest_at + self.max_queue_time_s
 
     def admits(self, cost: float) -> bool:
-        """Whether an item of this cost can be in a batch at all. NaN and less than 0 cannot."""
-        return 0 <= cost <= self.max_batch_cost
+        """Whether an item of this cost can be in a batch at all.
+
+        NaN, less than 0 and infinity cannot, even where there is no limit.
+        """
+        return 0 <= cost <= self.max_batch_cost and cost < math.inf
 
 
 class Labels(NamedTuple):

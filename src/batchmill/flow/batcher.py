@@ -6,6 +6,7 @@ What is where, from the caller to the batch and back:
 
     batcher_base        AsyncBatcher: what users subclass and call
     batcher_decorator   @batched, the same for functions and methods
+    batcher_owners      which batcher is that of which object
     batcher_settings    what can be set, and what it means
     batcher_entrance    who may come in
     core/batching       which items go out together, when, and why

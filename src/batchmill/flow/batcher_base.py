@@ -71,7 +71,8 @@ class AsyncBatcher(ABC, Generic[T, S]):
         `priority` needs priorities=True; higher goes first. `timeout` is in seconds.
         Raises what process_batch raised or gave in place of a result; TimeoutError;
         QueueFullException; BatcherStopped; ItemTooCostly; WrongResults; WrongLoop; BatchFailed;
-        and what the functions `cost`, `group_by` and `dedupe` raise.
+        TypeError or ValueError for a priority that is no number or NaN; and what the functions
+        `cost`, `group_by` and `dedupe` raise, and hashing and comparing what they return.
         """
         pump = self._pump
         line = pump.line
@@ -81,7 +82,7 @@ class AsyncBatcher(ABC, Generic[T, S]):
             and get_ident() == pump.thread
             and _inside() is None
             and timeout is None
-            and not priority
+            and priority == 0
         ):
             caller: Future[S] = Future(loop=pump.loop)
             items.append(item)
@@ -104,7 +105,7 @@ class AsyncBatcher(ABC, Generic[T, S]):
             and get_ident() == pump.thread
             and _inside() is None
             and timeout is None
-            and not priority
+            and priority == 0
         ):
             caller: Future[S] = Future(loop=pump.loop)
             items.append(item)

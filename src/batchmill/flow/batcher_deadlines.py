@@ -17,6 +17,11 @@ SLACK = 64
 """Callers who have been answered and are still held, besides as many as are not."""
 
 
+def require_seconds(timeout_s: float) -> None:
+    """Raise a ConfigError for NaN, a time that never comes; TypeError for what is no number."""
+    require(not math.isnan(timeout_s), "timeout", timeout_s, "seconds, or None for no limit")
+
+
 class Deadlines:
     """One timer for all callers. A caller who is not answered in time gets a TimeoutError."""
 
@@ -29,7 +34,7 @@ class Deadlines:
 
     def add(self, caller: Future[Any], timeout_s: float) -> None:
         """Raises ConfigError if `timeout_s` is not a number."""
-        require(not math.isnan(timeout_s), "timeout", timeout_s, "seconds, or None for no limit")
+        require_seconds(timeout_s)
         when = self._loop.time() + timeout_s
         heappush(self._heap, (when, next(self._numbers), timeout_s, caller))
         if len(self._heap) > self._purge_at:

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from .batcher_base import AsyncBatcher
 from .batcher_call import is_elsewhere
+from .batcher_owners import batcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Collection,
+        Coroutine,
+        Mapping,
+        Sequence,
+    )
     from typing import Self, Unpack
 
     from .batcher_settings import BatcherOptions
+
+    Function = Callable[..., Any] | classmethod[Any, ..., Any] | staticmethod[..., Any]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -22,29 +32,49 @@ S = TypeVar("S")
 class Batched(AsyncBatcher[T, S]):
     """An AsyncBatcher that is called like the function it was made of, with a single item.
 
-    As a method it is a batcher for each object, which lives and dies with it.
+    As a method it is a batcher for each object, which lives and dies with it; as a class method,
+    for each class. Called with two arguments it is that of the first: `Base.price(self, name)`.
     """
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Function,
         *,
         _origin: Batched[T, S] | None = None,
         _owner: object | None = None,
         **options: Unpack[BatcherOptions[T]],
     ) -> None:
+        """`function` may be a static or a class method."""
         super().__init__(**options)
-        self.function = function
+        self._is_static = isinstance(function, staticmethod)
+        self._is_of_class = isinstance(function, classmethod)
+        self.function = _plain(function)
         self._origin = _origin or self
         self._owner = _owner
         self._options = options
-        update_wrapper(self, function)
+        update_wrapper(self, self.function, updated=())
+        _add_new(vars(self), getattr(self.function, "__dict__", {}), known=dir(self))
 
+    @overload
     def __call__(
         self, item: T, *, priority: float = 0, timeout: float | None = None
+    ) -> Coroutine[Any, Any, S]: ...
+    @overload
+    def __call__(
+        self, owner: Any, item: T, /, *, priority: float = 0, timeout: float | None = None
+    ) -> Coroutine[Any, Any, S]: ...
+    def __call__(
+        self, item: Any, *more: Any, priority: float = 0, timeout: float | None = None
     ) -> Coroutine[Any, Any, S]:
-        """See AsyncBatcher.process."""
+        """See AsyncBatcher.process. Raises TypeError for more than an owner and an item."""
+        if more:
+            return self._unbound(item, *more, priority=priority, timeout=timeout)
         return self.process(item, priority=priority, timeout=timeout)
+
+    def _unbound(self, owner: object, *items: Any, **how: Any) -> Coroutine[Any, Any, S]:
+        if len(items) != 1 or self._is_static or self._owner is not None:
+            raise TypeError(f"{self!r} takes a single item")
+        return self.__get__(owner).process(*items, **how)
 
     def process_batch(self, batch: list[T]) -> Any:
         """Call the function."""
@@ -60,17 +90,11 @@ class Batched(AsyncBatcher[T, S]):
     def __get__(self, owner: object | None, kind: type | None = None) -> Self:
         """The batcher of `owner`, made when it is first asked for. Raises TypeError if `owner`
         has no `__dict__` to keep it in."""
-        if owner is None:
+        if self._is_of_class:
+            owner = owner if kind is None else kind
+        if owner is None or self._is_static or self._owner is not None:
             return self
-        key = f"_batched_{self.function.__name__}"
-        try:
-            known = vars(owner).get(key)
-        except TypeError:
-            raise TypeError(f"{kind} has no __dict__, which @batched methods need") from None
-        if isinstance(known, type(self)) and known._owner is owner:  # noqa: SLF001 - of this class
-            return known
-        bound = self._bound_to(owner)
-        vars(owner)[key] = bound
+        bound: Self = batcher_of(owner, self, partial(self._bound_to, owner))
         return bound
 
     def _bound_to(self, owner: object) -> Self:
@@ -79,8 +103,19 @@ class Batched(AsyncBatcher[T, S]):
         return self._pump.context.copy().run(make)
 
     def __reduce__(self) -> Any:
-        """By its name, like a function; a copy of its owner makes a batcher of its own."""
-        return (type(None), ()) if self._owner is not None else self.function.__qualname__
+        """By its name, like a function, or as that of its owner."""
+        if self._owner is not None:
+            return type(self).__get__, (self._origin, self._owner)
+        return self.function.__qualname__
+
+
+def _add_new(own: dict[str, Any], others: Mapping[str, Any], known: Collection[str]) -> None:
+    """Take over what a function was marked with, and nothing that a batcher has itself."""
+    own.update({name: value for name, value in others.items() if name not in known})
+
+
+def _plain(function: Function) -> Callable[..., Any]:
+    return function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
 
 
 def _call_found(owner: object | None, batched: Batched[Any, Any], batch: list[Any]) -> Any:
@@ -107,6 +142,15 @@ class Decorator(Protocol):
     def __call__(
         self, function: Callable[[Any, list[T]], Sequence[S | BaseException] | None]
     ) -> Batched[T, S]: ...
+    @overload
+    def __call__(
+        self,
+        function: classmethod[Any, [list[T]], Coroutine[Any, Any, Sequence[S | BaseException]]],
+    ) -> Batched[T, S]: ...
+    @overload
+    def __call__(
+        self, function: classmethod[Any, [list[T]], Sequence[S | BaseException]]
+    ) -> Batched[T, S]: ...
 
 
 def batched(**options: Unpack[BatcherOptions[Any]]) -> Decorator:
@@ -121,7 +165,7 @@ def batched(**options: Unpack[BatcherOptions[Any]]) -> Decorator:
     `await lookup.stop()`, `lookup.stats()`. A method becomes a batcher of each object.
     """
 
-    def decorate(function: Callable[..., Any]) -> Batched[Any, Any]:
+    def decorate(function: Function) -> Batched[Any, Any]:
         return Batched(function, **options)
 
     return decorate

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio import AbstractEventLoop, Future
 from contextvars import copy_context
+from numbers import Real
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +48,8 @@ class Entrance:
             raise BatcherStopped(
                 "the batcher is stopped", hint="`await batcher.start()` reopens it"
             )
-        labels = PLAIN if self._is_plain and not priority else self._labels(item, priority)
+        is_plain = self._is_plain and priority == 0
+        labels = PLAIN if is_plain else self._labels(item, _ordered(priority))
         at_door = not nested and pump.is_full() and self._must_wait(may_wait=may_wait)
         caller: Caller = Future(loop=loop)
         if timeout_s is not None:
@@ -88,7 +91,7 @@ class Entrance:
         if not self._settings.limits.admits(cost):
             hint = "split the item, or raise max_batch_cost" if cost > limit else None
             raise ItemTooCostly(f"the item costs {cost}; a batch may cost {limit:g}", hint=hint)
-        return cost
+        return float(cost)
 
     def bind(self) -> AbstractEventLoop:
         """The running loop, which the batcher serves from now on.
@@ -118,3 +121,12 @@ class Entrance:
         if bound is None or bound.is_closed():
             return True
         return not bound.is_running() and self._pump.is_idle()
+
+
+def _ordered(priority: object) -> float:
+    """The priority as a float. Raises TypeError or ValueError if it cannot be put in order."""
+    if not isinstance(priority, Real):
+        raise TypeError(f"priority = {priority!r} is not a number")
+    if math.isnan(priority):
+        raise ValueError(f"priority = {priority!r} is neither higher nor lower than any other")
+    return float(priority)

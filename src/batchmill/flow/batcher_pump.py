@@ -187,8 +187,11 @@ class Pump:
         """Let in those who wait at the door, as far as there is room."""
         while self.door and len(self.line) < self._bound:
             item, caller, labels = self.door.popleft()
-            if not caller.done():
-                self.add(self.line, item, caller, labels)
+            try:
+                if not caller.done():
+                    self.add(self.line, item, caller, labels)
+            except Exception as error:  # of comparing its group or key
+                fail([caller], error)
 
     def _start(self, batch: Batch, now: float, *, nested: bool) -> None:
         assert self.loop is not None
@@ -239,8 +242,7 @@ class Pump:
 
     def _may_fill(self) -> bool:
         """Whether what waits is not enough for a batch, and may become so: see batcher_lull."""
-        waiting = len(self.line)
-        if not 0 < waiting < self._enough or self.state is not State.OPEN:
+        if not 0 < len(self.line) < self._enough or self.state is not State.OPEN:
             return False
         return self.loop is not None and not self.loop.is_closed()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from .batcher_deadlines import require_seconds
 from .batcher_errors import BatcherStopped, WrongLoop
 from .batcher_running import INSIDE
 from .batcher_state import State
@@ -19,6 +20,8 @@ CANCEL_GRACE_S = 1.0
 
 async def stop(pump: Pump, entrance: Entrance, *, force: bool, timeout_s: float | None) -> None:
     """See AsyncBatcher.stop."""
+    if timeout_s is not None:
+        require_seconds(timeout_s)
     if pump.loop is None or entrance.is_free():
         pump.detach()
         pump.state = State.STOPPED

@@ -108,7 +108,8 @@ class Committer:
 
     def _on_written(self, writing: asyncio.Future[None]) -> None:
         self.commits += 1
-        self.error = self.error or writing.exception()
+        failure = writing.exception()
+        self.error = self.error or failure
         self._notify(self.error)
 
     async def _written(self) -> asyncio.CancelledError | None:
