@@ -25,17 +25,24 @@ PENDING = 10
 
 def first_run(source: Path, output: Path, lines: int) -> None:
     """Settle all but ten records, and end as a killed run would: no more than committed."""
-    import sqlite3
+    from contextlib import closing
 
     from batchmill import Job, run
+    from batchmill.core.progress import Progress
+    from batchmill.ledger.ledger import SqliteLedger
+    from batchmill.ledger.marks import Marks
+    from batchmill.records import Counts, Mark, OutcomeCode
 
     run(Job(source=source, task=lambda record: None, sink=output, engine="async"))
+    progress, counts = Progress(), Counts()
     holes = [lines * n // PENDING for n in range(PENDING)]
-    ranges = [(start + 1, stop) for start, stop in zip(holes, [*holes[1:], lines], strict=True)]
-    with sqlite3.connect(output.with_suffix(".ledger")) as db:
-        mark = json.dumps({"seq": 0, "offset": 0, "crc": 0, "open_line": False})
-        db.execute("UPDATE job SET low_water = 0, ranges = ?, filtered = filtered - ?, mark = ?",
-                   (json.dumps(ranges), PENDING, mark))  # fmt: skip
+    for start, stop in zip(holes, [*holes[1:], lines], strict=True):
+        progress.settle(start + 1, stop, OutcomeCode.FILTERED)
+        counts.note(OutcomeCode.FILTERED, stop - start - 1)
+    with closing(SqliteLedger(output.with_suffix(".ledger"), "job")) as ledger:
+        marks = Marks(Mark(), ledger.marks.extent)
+        with ledger.rebuilding(0, 0, 0):
+            ledger.restate(progress, counts, marks, None)
     print(json.dumps({}))
 
 

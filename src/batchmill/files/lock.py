@@ -7,6 +7,8 @@ import fcntl
 import json
 import os
 import socket
+import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -112,10 +114,20 @@ def holder_of(path: Path) -> dict[str, Any] | None:
     except OSError:
         return None
     try:
-        fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _read(fd)
-    else:
-        return None
+        return _read(fd) if _is_locked(fd) else None
     finally:
         os.close(fd)
+
+
+_FLOCK, _TYPE = ("hhqqi", 0) if sys.platform == "linux" else ("qqihh", 3)
+"""The fields of `struct flock`, and which one says what kind of lock it is."""
+
+
+def _is_locked(fd: int) -> bool:
+    """Whether another process holds the lock. Asked without taking it for a moment, which would be
+    in the way of a run that begins just then."""
+    fields = [0] * 5
+    fields[_TYPE] = fcntl.F_WRLCK
+    answer = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, *fields))
+    found: int = struct.unpack(_FLOCK, answer)[_TYPE]
+    return found != fcntl.F_UNLCK
