@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmill.core.failures import failure_of, retry_after_s
+from batchmill.core.answers import retry_after_s
+from batchmill.core.failures import failure_of
 from batchmill.errors import RetryAfter
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)

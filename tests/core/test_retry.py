@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from batchmill.core.failures import failure_of
+from batchmill.core.kinds import Kind, classify
 from batchmill.core.retry import (
+    MAX_BUSY_ALONE,
+    MAX_FREE_WAITS,
     MAX_SERVER_WAIT_S,
     MAX_THROTTLED_S,
     Again,
-    Kind,
-    classify,
     next_attempt,
     wait_s,
 )
+from batchmill.core.trial import Trial
 from batchmill.errors import (
     ConfigError,
     InvalidRecord,

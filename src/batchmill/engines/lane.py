@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from operator import length_hint
 from typing import Any
 
@@ -146,7 +147,7 @@ class Lane:
         self._called = [seq for seq, _ in records]
 
     def _told(self, error: BaseException | Failure) -> Told:
-        failure = error if isinstance(error, Failure) else failure_of(error)
+        failure = error if isinstance(error, Failure) else failure_of(error, datetime.now(UTC))
         limit = self._orders.memory_limit
         if isinstance(error, MemoryError) and limit:
             much = f"the call needs more memory than run.worker_memory = {limit} bytes"
