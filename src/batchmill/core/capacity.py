@@ -58,6 +58,8 @@ class Capacity:
         self._probe: Collection[int] = ()
         self._failed_probes = 0
         self._dry_since: float | None = None
+        self._suspect: tuple[int, ...] = ()
+        self._suspicion = 0
 
     @property
     def limited(self) -> bool:
@@ -84,8 +86,10 @@ class Capacity:
         """The service was too busy for these records, and asks to wait `asked_s` (0 if it does not
         say). Returns how many seconds from now these may be called again; nothing may start
         before `resumes_at`."""
-        if self._dry_since is None:
+        if self._dry_since is None and not asked_s:
             self._dry_since = now
+        if in_flight <= 1:
+            self._suspicion, self._suspect = self.busy_alone(seqs), tuple(seqs)
         probed = self._is_probe(seqs)
         if probed:
             self._pause(self._failed_probes + 1, now, jitter)
@@ -94,6 +98,11 @@ class Capacity:
             self._pause(0, now, jitter)
         self.resumes_at = max(self.resumes_at, now + asked_s)
         return max(self.resumes_at - now, FIRST_PAUSE_S / 2) + (OTHERS_FIRST_S if probed else 0.0)
+
+    def busy_alone(self, seqs: Collection[int]) -> int:
+        """How often running, this time included, the service was too busy for these records while
+        no other call was being made. That it was too busy for others, too, begins a new count."""
+        return self._suspicion + 1 if tuple(seqs) == self._suspect else 1
 
     def _pause(self, failed_probes: int, now: float, jitter: float) -> None:
         self.state = State.PAUSED

@@ -23,7 +23,7 @@ MAX_FREE_WAITS = 50
 """How often one record may be put off by the server before the waits use up its attempts."""
 
 MAX_BUSY_ALONE = 10
-"""How often a service may be too busy for a record, while that is the only one being called, before
+"""How often running a service may be too busy for a record, while no other is being called, before
 it is known that it is the record."""
 
 
@@ -53,20 +53,21 @@ class Again:
 
 
 def next_attempt(
-    failure: Failure, trial: Trial, retry: Retry, jitter: float, *, alone: bool | None = None
+    failure: Failure, trial: Trial, retry: Retry, jitter: float, *, busy_alone: int | None = None
 ) -> Again | None:
     """What follows when a call has failed: Again, or None for good.
 
-    `trial` is what was tried before this call; `alone` says whether no other call of the run was
-    being made. A wait that the server asks for is free, up to MAX_FREE_WAITS in number and
-    MAX_THROTTLED_S in all; beyond, it is waited for as well, and uses up an attempt. A server that
-    is busy for MAX_BUSY_ALONE calls of one record alone is so because of that record. Where there
-    is no run whose calls could pause (None), a busy server uses up attempts.
+    `trial` is what was tried before this call; `busy_alone` is how often running, this call
+    included, a busy server was so for this record alone. A wait that the server asks for is free,
+    up to MAX_FREE_WAITS in number and MAX_THROTTLED_S in all; beyond, it is waited for as well, and
+    uses up an attempt. A server that is busy for one record alone MAX_BUSY_ALONE times running is
+    so because of that record. Where there is no run whose calls could pause (None), a busy server
+    uses up attempts.
     """
     kind = classify(failure, retry)
-    if kind is Kind.BUSY and alone is None:
+    if kind is Kind.BUSY and busy_alone is None:
         kind = Kind.TRANSIENT
-    if kind is Kind.BUSY and trial.busy_alone + bool(alone) >= MAX_BUSY_ALONE:
+    if kind is Kind.BUSY and (busy_alone or 0) >= MAX_BUSY_ALONE:
         return None
     back_off_s, pause_s = wait_s(trial.used + 1, retry, jitter), _pause_s(kind, failure)
     if kind is Kind.BUSY and _is_free(trial, 0.0):

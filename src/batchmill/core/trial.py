@@ -25,8 +25,6 @@ class Trial:
     """How often the service has put this record off at no charge,"""
     put_off_s: float = 0.0
     """and for how long in all."""
-    busy_alone: int = 0
-    """How often the service was busy while it had no other call of this run."""
     deaths: int = 0
     """Processes that died while they called it."""
     company: int | None = None
@@ -49,4 +47,4 @@ class Trial:
 
 def furthest(trials: Sequence[Trial]) -> Trial:
     """Of records that were called together, the one that has the least left to be tried."""
-    return max(trials, key=lambda trial: (trial.used, trial.free, trial.busy_alone))
+    return max(trials, key=lambda trial: (trial.used, trial.free))

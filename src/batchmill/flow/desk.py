@@ -121,7 +121,7 @@ class RunDesk:
             return
         failure = error if isinstance(error, Failure) else failure_of(error, self._time())
         again = next_attempt(failure, furthest(trials), self._retry, self.clock.jitter(),
-                             alone=self.in_flight() <= 1)  # fmt: skip
+                             busy_alone=self._busy_alone(records))  # fmt: skip
         if again is None:
             self._fail_for_good(records, trials, failure)
         elif again.pause_s is None:
@@ -153,6 +153,10 @@ class RunDesk:
             self.retries += trial.calls > 0
             trial.calls += 1
         return trials
+
+    def _busy_alone(self, records: Records) -> int:
+        seqs = [seq for seq, _ in records]
+        return self.capacity.busy_alone(seqs) if self.in_flight() <= 1 else 0
 
     def _time(self) -> datetime:
         return datetime.fromisoformat(self.clock.wall())
@@ -195,7 +199,6 @@ class RunDesk:
         now = self.clock.now()
         for (seq, raw), trial in zip(records, trials, strict=True):
             trial.company = half_of(len(records))
-            trial.busy_alone = 0
             self.trials.wait(now, seq, raw)
 
     def _pause(self, records: Records, trials: list[Trial], again: Again, failure: Failure) -> None:
@@ -205,11 +208,9 @@ class RunDesk:
         jitter = self.clock.jitter()
         wait_s = self.capacity.busy(seqs, again.pause_s or 0.0, in_flight, now, jitter)
         self._pacer.pause(self.capacity.resumes_at)
-        if self.capacity.given_up(now):
+        if not again.pause_s and self.capacity.given_up(now):
             self._end_outside(records, "the service stays busy", busy(failure))
             return
-        for trial in trials:
-            trial.busy_alone += in_flight <= 1
         self._put_off(records, trials, again, wait_s)
 
     def _put_off(
