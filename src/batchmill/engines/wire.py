@@ -63,7 +63,8 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
     filtered: list[int]
     blank: list[int]
     latencies: list[float]
-    failed: list[tuple[int, Told]]
+    failed: list[tuple[int, Told, int, int]]
+    """Each with how many of `seqs` and of `filtered` ended before it."""
     given_back: list[int]
     whole: Told | None = None
     """Why a call for several records failed;"""
