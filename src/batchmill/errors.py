@@ -66,7 +66,16 @@ class TooManyFailures(BatchmillError):
 
 
 class SystemicFailure(BatchmillError):
-    """The first records, or three authentications running, failed alike: a broken setting."""
+    """The first records, or three authentications running, failed alike: a broken setting. Or many
+    records running failed for a cause outside of them: a broken service."""
+
+
+class QuotaExhausted(BatchmillError):
+    """The service says that no credit or quota is left. What it answered so stays pending."""
+
+
+class ServiceBusy(BatchmillError):
+    """The service has answered for 15 minutes that it is called too fast, and nothing else."""
 
 
 class TaskHookFailed(BatchmillError):

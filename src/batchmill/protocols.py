@@ -160,8 +160,12 @@ class Feed(Protocol):
     until: float
     """When the piece is over, on the run's clock: a slot that is through with a record later than
     that, or with one that failed, asks for `more`."""
-    paced: bool
-    """Whether starts are rationed: a slot then takes no record that it does not start at once."""
+
+    @property
+    def paced(self) -> bool:
+        """Whether starts are rationed, by now: a slot then takes no record that it does not start
+        at once."""
+        ...
 
     async def more(self) -> bool:
         """Wait until `piece` has a record; False when there will be none, and the slot may end.
@@ -179,7 +183,14 @@ class Feed(Protocol):
 
 
 class Desk(Protocol):
-    """Where the slots report outcomes. Every record taken from the feed is reported just once."""
+    """Where the slots report outcomes. Every record taken from the feed is reported just once, one
+    by one in the order in which they end.
+
+    What is counted has one source. The calls of a run are the `latencies`. The attempts of a record
+    are the calls that held it, over all runs, and the retries of a run those that held a record
+    which it had called before: `failed`, `failed_together` and `died` each say that one such call
+    has ended, and so does an outcome; `returned` says that there was none.
+    """
 
     seqs: list[int]
     rows: list[Any]
@@ -187,7 +198,9 @@ class Desk(Protocol):
     filtered: list[int]
     """Seqs of records for which the task returned None."""
     latencies: list[float]
-    """Seconds an attempt took; one for every attempt that was made.
+    """Seconds a call took: one for every call of the task that was begun, whether it returned,
+    raised, was given up, was left behind, or its process died. A call for several records is one.
+    A record that could not be read was not called.
 
     These lists stay the same objects throughout the run."""
 
@@ -219,7 +232,7 @@ class Desk(Protocol):
         ...
 
     def attempt(self, seq: int) -> int:
-        """The number of the attempt that is under way for this record, from 1."""
+        """The number of the call of this run that is under way for this record, from 1."""
         ...
 
     def attempts(self, seqs: Sequence[int]) -> dict[int, int]:

@@ -107,6 +107,19 @@ class Region(NamedTuple):
     """Bytes before compression that the sink put before the first row, such as a header."""
 
 
+Limit = Literal["", "too fast", "no credit"]
+"""Which limit of a service an answer speaks of, if any."""
+
+
+class Sign(NamedTuple):
+    """What one exception says, or one of a group."""
+
+    lineage: tuple[str, ...]
+    status: int | None = None
+    retry_after_s: float | None = None
+    limit: Limit = ""
+
+
 class Failure(NamedTuple):
     """Why one attempt failed, as a value that can cross a process border."""
 
@@ -114,26 +127,25 @@ class Failure(NamedTuple):
     message: str
     traceback: str
     lineage: tuple[str, ...]
-    """Full names of the exception's classes, nearest first."""
+    """Full names of the exception's classes, nearest first, and of those of its causes."""
     status: int | None = None
     """HTTP status, where the exception carries one."""
     retry_after_s: float | None = None
     """What the server asked for, where the exception carries it."""
+    limit: Limit = ""
+    members: tuple[Sign, ...] = ()
+    """What each exception says where several were raised at once."""
     error: BaseException | None = None
     """The exception itself, in the process that saw it."""
 
     @classmethod
-    def of(
-        cls, error: BaseException, *, status: int | None = None, retry_after_s: float | None = None
-    ) -> Failure:
+    def of(cls, error: BaseException) -> Failure:
         lineage = tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
         return cls(
             type=type(error).__qualname__,
             message=_message_of(error),
             traceback=_trace_of(error)[-MESSAGE_CHARS:],
             lineage=lineage,
-            status=status,
-            retry_after_s=retry_after_s,
             error=error,
         )
 

@@ -1,16 +1,22 @@
-"""What does an exception say of the wait that the server asks for?"""
+"""What does an exception say of the wait that the server asks for, and what does it wrap?"""
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmill.core.failures import failure_of, retry_after_s
-from batchmill.errors import RetryAfter
+from batchmill.core.answers import retry_after_s
+from batchmill.core.failures import failure_of
+from batchmill.core.kinds import Kind, classify
+from batchmill.errors import InvalidRecord, Permanent, RetryAfter
+from batchmill.options import Retry
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 SENT = "Sat, 21 Nov 2026 09:00:00 GMT"
@@ -132,3 +138,227 @@ def test_messages_are_kept_up_to_a_length():
 
     assert len(failure.message) <= 4096
     assert len(failure.traceback) <= 4096
+
+
+# What exceptions wrap.
+
+
+class Answered(Exception):
+    def __init__(self, status, **attributes):
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        vars(self).update(attributes)
+
+
+class SdkError(Exception):
+    """Says nothing by itself."""
+
+
+class Refused(ValueError):
+    """An exception of a task's own, which is no mistake of Python's."""
+
+
+def kind_of(error, on="transient"):
+    return classify(failure_of(error, NOW), Retry(on=on))
+
+
+def caused(error, cause):
+    """`raise error from cause`"""
+    error.__cause__ = cause
+    return error
+
+
+def during(error, context):
+    """`raise error` in `except context`"""
+    error.__context__ = context
+    return error
+
+
+RESET = ConnectionResetError()
+
+
+@pytest.mark.parametrize(("members", "kind"), [
+    ([RESET], Kind.TRANSIENT),
+    ([RESET, TimeoutError(), Answered(503)], Kind.TRANSIENT),
+    ([RESET, ValueError()], Kind.PERMANENT),
+    ([ValueError()], Kind.PERMANENT),
+    ([RESET, ExceptionGroup("", [TimeoutError()])], Kind.TRANSIENT),
+    ([RESET, ExceptionGroup("", [TimeoutError(), Answered(404)])], Kind.PERMANENT),
+    ([Answered(429), Answered(429)], Kind.BUSY),
+    ([Answered(429), RESET], Kind.TRANSIENT),
+    ([RetryAfter(5), RetryAfter(7)], Kind.THROTTLED),
+    ([RetryAfter(5), Permanent()], Kind.PERMANENT),
+    ([Answered(429, code="insufficient_quota"), RESET], Kind.EXHAUSTED),
+])  # fmt: skip
+def test_the_strictest_member_of_a_group_decides(members, kind):
+    assert kind_of(ExceptionGroup("", members)) is kind
+
+
+def test_a_group_waits_as_long_as_the_one_that_asks_for_most():
+    assert failure_of(ExceptionGroup("", [RetryAfter(5), RetryAfter(7)])).retry_after_s == 7
+
+
+def test_a_job_may_name_what_is_in_a_group_and_the_group():
+    group = ExceptionGroup("", [KeyError(), RESET])
+
+    assert kind_of(group, on=[KeyError]) is Kind.TRANSIENT
+    assert kind_of(group, on=["ExceptionGroup"]) is Kind.TRANSIENT
+    assert kind_of(group, on=[IndexError]) is Kind.PERMANENT
+
+
+@pytest.mark.parametrize(("error", "kind"), [
+    (caused(SdkError(), RESET), Kind.TRANSIENT),
+    (caused(SdkError(), caused(SdkError(), Answered(503))), Kind.TRANSIENT),
+    (caused(SdkError(), Answered(404)), Kind.PERMANENT),
+    (caused(SdkError(), RetryAfter(5)), Kind.THROTTLED),
+    (caused(SdkError(), ExceptionGroup("", [RESET, ValueError()])), Kind.PERMANENT),
+    (caused(ValueError(), RESET), Kind.TRANSIENT),
+    (during(SdkError(), RESET), Kind.TRANSIENT),
+    (during(RuntimeError(), RESET), Kind.TRANSIENT),
+    (during(Refused(), RESET), Kind.TRANSIENT),
+    (during(KeyError(), RESET), Kind.PERMANENT),
+    (during(TypeError(), RESET), Kind.PERMANENT),
+    (caused(Answered(404), RESET), Kind.PERMANENT),
+    (caused(Permanent(), RESET), Kind.PERMANENT),
+    (caused(InvalidRecord(), RESET), Kind.PERMANENT),
+])  # fmt: skip
+def test_what_says_nothing_by_itself_counts_as_what_it_wraps(error, kind):
+    assert kind_of(error) is kind
+
+
+def test_what_was_raised_from_none_wraps_nothing():
+    error = during(SdkError(), RESET)
+    error.__suppress_context__ = True
+
+    assert kind_of(error) is Kind.PERMANENT
+
+
+def test_status_and_wait_are_those_of_what_is_wrapped():
+    failure = failure_of(caused(SdkError(), Answered(503, headers={"Retry-After": "7"})))
+
+    assert (failure.type, failure.status, failure.retry_after_s) == ("SdkError", 503, 7)
+
+
+def test_chains_that_bite_their_tails_or_are_very_long_have_an_end():
+    first, second = SdkError(), SdkError()
+    first.__cause__, second.__cause__ = second, first
+    assert kind_of(first) is Kind.PERMANENT
+
+    long = RESET
+    for _ in range(5000):
+        long = caused(SdkError(), long)
+    assert kind_of(long) is Kind.PERMANENT
+
+
+def test_an_error_in_a_task_group_counts_as_what_it_is():
+    async def answer():
+        raise aiohttp.ServerDisconnectedError
+
+    async def task():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(task())
+
+    assert kind_of(caught.value) is Kind.TRANSIENT
+
+
+@pytest.mark.parametrize("bytes_", [
+    b"garbage\r\n\r\n",
+    b"HTTP/1.1 abc OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab",
+    b"",
+])  # fmt: skip
+@pytest.mark.parametrize("client", ["aiohttp", "http.client"])
+def test_what_is_not_http_or_was_cut_may_pass(bytes_, client):
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(bytes_)
+        writer.close()
+
+    async def get(port):
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/") as answer,
+        ):
+            await answer.read()
+
+    def get_plainly(port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/")
+        connection.getresponse().read()
+
+    async def scenario():
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            if client == "aiohttp":
+                await get(port)
+            else:
+                await asyncio.to_thread(get_plainly, port)
+
+    with pytest.raises((aiohttp.ClientError, http.client.HTTPException)) as caught:
+        asyncio.run(scenario())
+
+    assert kind_of(caught.value) is Kind.TRANSIENT
+
+
+# What services say of limits.
+
+
+def client_error(code, status=400):
+    """As botocore has it."""
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return type("ClientError", (Exception,), {"response": answer})()
+
+
+@pytest.mark.parametrize("code", [
+    "ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException",
+    "Throttling", "RequestLimitExceeded", "SlowDown",
+])  # fmt: skip
+def test_throttling_is_known_by_its_code_whatever_the_status(code):
+    assert kind_of(client_error(code)) is Kind.BUSY
+
+
+def test_another_code_with_the_same_status_is_permanent():
+    assert kind_of(client_error("ValidationException")) is Kind.PERMANENT
+
+
+@pytest.mark.parametrize(("error", "kind"), [
+    (Answered(429), Kind.BUSY),
+    (Answered(529), Kind.BUSY),
+    (Answered(503), Kind.TRANSIENT),
+    (Answered(503, type="slow_down"), Kind.BUSY),
+    (type("Overloaded", (Exception,), {"status": 503})("The model is overloaded"), Kind.BUSY),
+    (Answered(503, headers={"Retry-After": "3"}, type="slow_down"), Kind.THROTTLED),
+])  # fmt: skip
+def test_a_service_that_says_slow_down_is_busy(error, kind):
+    assert kind_of(error) is kind
+
+
+@pytest.mark.parametrize("attributes", [
+    {"code": "insufficient_quota"},
+    {"type": "insufficient_quota"},
+    {"body": {"type": "error", "error": {"type": "credit_balance_exhausted"}}},
+    {"body": {"code": "project_spend_limit_exceeded"}},
+    {"body": '{"error": {"code": "organization_usage_limit_exceeded"}}'},
+    {"response": type("Response", (), {"_content": b'{"error": {"code": "insufficient_quota"}}'})},
+])  # fmt: skip
+def test_a_quota_that_is_used_up_is_known_by_its_code(attributes):
+    assert kind_of(Answered(429, **attributes)) is Kind.EXHAUSTED
+
+
+def test_a_quota_that_is_used_up_is_known_by_what_the_message_quotes():
+    error = type("RateLimitError", (Exception,), {"status_code": 429})
+
+    assert kind_of(error("429 - {'error': {'type': 'insufficient_quota'}}")) is Kind.EXHAUSTED
+    assert kind_of(error("429 - {'error': {'type': 'tokens'}}")) is Kind.BUSY
+
+
+@pytest.mark.parametrize("body", [
+    {"error": [1, None, {"type": 5}]}, "{", b"[" * 10**5, {"error": "x" * 10**6}, 7, object(),
+])  # fmt: skip
+def test_bodies_that_are_strange_do_no_harm(body):
+    assert kind_of(Answered(400, body=body)) is Kind.PERMANENT

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from batchmill.core.guard import Guard, manner
+from batchmill.core.guard import HELD_BYTES, LEAST_WINDOW, MAX_HELD, Guard, manner
 from batchmill.errors import ConfigError
 from batchmill.options import MIN_SAMPLE, FailureLimit
 from batchmill.records import DeadLetter, Failure
 
 
-def letter(seq, kind="ValueError", status=None):
-    failure = Failure(kind, f"record {seq}", "", (), status=status)
-    return DeadLetter(seq, b"", failure, 1, "", "")
+def letter(seq, kind="ValueError", status=None, raw=b""):
+    failure = Failure(kind, f"record {seq}", "", (f"builtins.{kind}",), status=status)
+    return DeadLetter(seq, raw, failure, 1, "", "")
 
 
 def failed(guard, count, kind="ValueError", status=None):
@@ -98,6 +98,90 @@ def test_a_guard_that_watches_says_so():
     assert not guard.watching
     guard.failed(letter(0, "HTTPError", 401))
     assert guard.watching
+
+
+def in_the_middle(**settings):
+    """A guard of a run that has begun well."""
+    guard = Guard(**settings)
+    guard.succeeded()
+    return guard
+
+
+@pytest.mark.parametrize(("concurrency", "window"), [(1, LEAST_WINDOW), (100, 200)])
+@pytest.mark.parametrize(("kind", "status"), [
+    ("ConnectionError", None), ("TimeoutError", None), ("HTTPError", 429), ("HTTPError", 402),
+    ("HTTPError", 500),
+])  # fmt: skip
+def test_a_window_of_failures_from_outside_gives_the_alarm(kind, status, concurrency, window):
+    guard = in_the_middle(concurrency=concurrency)
+
+    assert failed(guard, window - 1, kind, status) == []
+    assert guard.alarm is None
+    assert failed(guard, 1, kind, status) == []
+    assert f"{window} records" in guard.alarm
+
+
+def test_failures_of_the_data_never_give_an_alarm_once_a_run_has_begun_well():
+    guard = in_the_middle()
+
+    assert failed(guard, 10_000) == list(range(10_000))
+    assert failed(guard, 10_000, "HTTPError", 404) == list(range(10_000))
+    assert guard.alarm is None
+
+
+@pytest.mark.parametrize("between", ["success", "failure of the data"])
+def test_one_other_outcome_begins_the_window_anew_and_releases_what_was_held(between):
+    guard = in_the_middle()
+    failed(guard, LEAST_WINDOW - 1, "ConnectionError")
+
+    released = guard.succeeded() if between == "success" else guard.failed(letter(99))
+
+    assert [out.seq for out in released][: LEAST_WINDOW - 1] == list(range(LEAST_WINDOW - 1))
+    assert failed(guard, LEAST_WINDOW - 1, "ConnectionError") == []
+    assert guard.alarm is None
+
+
+def test_the_window_can_be_switched_off():
+    guard = in_the_middle(systemic_after=0)
+
+    assert failed(guard, 1000, "ConnectionError") == list(range(1000))
+    assert guard.alarm is None
+
+
+def test_after_an_alarm_nothing_is_written_whatever_ends():
+    guard = in_the_middle()
+    failed(guard, LEAST_WINDOW, "ConnectionError")
+
+    assert guard.succeeded() == []
+    assert failed(guard, 5) == []
+    assert guard.release() == []
+
+
+def test_after_too_many_failures_nothing_is_written():
+    guard = in_the_middle(limit=FailureLimit.parse(5))
+
+    assert not guard.too_many(5, 100)
+    assert guard.too_many(6, 100)
+    assert failed(guard, 5) == []
+
+
+def test_what_is_held_back_is_bounded_in_number():
+    guard = Guard(systemic_after=10**6)
+
+    written = failed(guard, 10 * MAX_HELD)
+
+    assert len(guard.held) <= MAX_HELD
+    assert len(written) + len(guard.held) == 10 * MAX_HELD
+
+
+def test_what_is_held_back_is_bounded_in_bytes_and_the_alarm_comes_all_the_same():
+    guard, raw = in_the_middle(), bytes(HELD_BYTES // 10)
+
+    for seq in range(LEAST_WINDOW):
+        guard.failed(letter(seq, "ConnectionError", raw=raw))
+        assert sum(len(held.raw) for held in guard.held) <= HELD_BYTES
+
+    assert guard.alarm
 
 
 @pytest.mark.parametrize("percent", range(101))

@@ -133,6 +133,64 @@ def test_what_is_asked_for_and_not_wanted_is_not_counted():
     assert pacer.take(1, 1000.0) == 1
 
 
+@settings(max_examples=200)
+@given(
+    count=st.integers(1, 100),
+    period_s=st.sampled_from([0.1, 1.0, 60.0]),
+    burst=st.integers(1, 100),
+    runs=st.lists(st.tuples(st.integers(1, 150), st.floats(0, 3)), min_size=2, max_size=8),
+)
+def test_no_window_has_more_starts_than_the_limit_over_several_runs(count, period_s, burst, runs):
+    assume(burst <= count)
+    now, starts, state, ended_at = 1000.0, [], 0.0, 1000.0
+    for wanted, gap in runs:
+        pacer = Pacer(Rate(count, period_s), burst)
+        now += gap * period_s / count
+        pacer.resume(state - (now - ended_at), now)
+        for _ in range(wanted):
+            now += pacer.wait_s(now)
+            starts += [now] * pacer.take(1, now)
+        state, ended_at = pacer.state(now), now
+
+    assert most_in_any_window(starts, period_s) <= count
+
+
+@pytest.mark.parametrize("burst", [1, 10])
+@pytest.mark.parametrize("ahead_s", [float("inf"), 10.0**9])
+def test_after_a_run_that_was_killed_the_first_start_waits_as_if_a_call_had_just_begun(
+    burst, ahead_s
+):
+    pacer, began = Pacer(Rate(100, 10.0), burst), Pacer(Rate(100, 10.0), burst)
+    began.take(1, 1000.0)
+
+    pacer.resume(ahead_s, 1000.0)
+
+    assert pacer.wait_s(1000.0) == pytest.approx(began.wait_s(1000.0))
+    assert pacer.take(1, 1000.0) == 0
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, -5.0, -(10.0**9)])
+def test_after_a_long_time_a_run_begins_as_if_it_were_the_first(ahead_s):
+    pacer, first = Pacer(Rate(100, 10.0), 10), Pacer(Rate(100, 10.0), 10)
+
+    pacer.resume(ahead_s, 1000.0)
+
+    assert pacer.take(100, 1000.0) == first.take(100, 1000.0) == 1
+    assert pacer.wait_s(1000.0) == pytest.approx(first.wait_s(1000.0))
+
+
+def test_the_state_of_a_pacer_fades_as_time_goes_by():
+    pacer = Pacer(Rate(10, 10.0))
+    assert pacer.state(1000.0) == 0.0
+
+    pacer.take(1, 1000.0)
+
+    assert pacer.state(1000.0) == pytest.approx(1.1, abs=0.1)
+    assert pacer.state(1000.5) == pytest.approx(pacer.state(1000.0) - 0.5)
+    assert pacer.state(2000.0) == 0.0
+    assert Pacer(None).state(1000.0) == 0.0
+
+
 @pytest.mark.parametrize(
     ("text", "count", "period_s"),
     [

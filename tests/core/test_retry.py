@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from batchmill.core.failures import failure_of
+from batchmill.core.kinds import Kind, classify
 from batchmill.core.retry import (
+    MAX_BUSY_ALONE,
+    MAX_FREE_WAITS,
     MAX_SERVER_WAIT_S,
     MAX_THROTTLED_S,
     Again,
-    Kind,
-    classify,
     next_attempt,
     wait_s,
 )
+from batchmill.core.trial import Trial
 from batchmill.errors import (
     ConfigError,
     InvalidRecord,
@@ -37,6 +39,7 @@ from batchmill.errors import (
 from batchmill.options import Retry
 
 TRANSIENT, PERMANENT, THROTTLED = Kind.TRANSIENT, Kind.PERMANENT, Kind.THROTTLED
+BUSY, EXHAUSTED = Kind.BUSY, Kind.EXHAUSTED
 
 
 def library(name, *bases):
@@ -132,10 +135,26 @@ UNREACHABLE = [
     (OSError(113, "No route to host"), TRANSIENT),
 ]
 
+BROKEN = [
+    (OSError(99, "Cannot assign requested address"), TRANSIENT),
+    (OSError(24, "Too many open files"), TRANSIENT),
+    (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), TRANSIENT),
+    (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), TRANSIENT),
+    (asyncio.IncompleteReadError(b"", 5), TRANSIENT),
+    (http.client.BadStatusLine("garbage"), TRANSIENT),
+    (http.client.LineTooLong("status line"), TRANSIENT),
+    (http.client.InvalidURL("x"), PERMANENT),
+    (library("httpx.RemoteProtocolError", library("httpx.TransportError"))(), TRANSIENT),
+    (library("urllib3.exceptions.ProtocolError", library("urllib3.HTTPError"))(), TRANSIENT),
+    (library("somebody.sdk.core.APIConnectionError")(), TRANSIENT),
+    (library("somebody.APITimeoutError")(), TRANSIENT),
+    (library("azure.core.exceptions.ServiceRequestError")(), TRANSIENT),
+]
+
 
 @pytest.mark.parametrize(
     ("error", "kind"),
-    BUILTIN + OWN + LIBRARIES + UNREACHABLE,
+    BUILTIN + OWN + LIBRARIES + UNREACHABLE + BROKEN,
     ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else each.value,
 )
 def test_failures_are_known_for_what_they_are(error, kind):
@@ -145,11 +164,11 @@ def test_failures_are_known_for_what_they_are(error, kind):
 @pytest.mark.parametrize("status", range(400, 600))
 @pytest.mark.parametrize("make", [aiohttp_answer, urllib_answer])
 def test_an_http_status_tells_whether_it_may_pass(make, status):
-    transient = status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
+    transient = status in (408, 425) or (status >= 500 and status not in (501, 505))
 
     kind = classify(failure_of(make(status)), Retry())
 
-    assert kind is (TRANSIENT if transient else PERMANENT)
+    assert kind is (BUSY if status in (429, 529) else TRANSIENT if transient else PERMANENT)
 
 
 @pytest.mark.parametrize("make", [
@@ -164,6 +183,11 @@ def test_a_server_that_asks_to_wait_is_heard_in_every_library(make):
 
     assert (failure.status, failure.retry_after_s) == (429, 7)
     assert classify(failure, Retry()) is THROTTLED
+
+
+@pytest.mark.parametrize("status", [403, 413, 423, 503])
+def test_answers_that_say_when_to_come_back_may_pass(status):
+    assert classify(failure_of(aiohttp_answer(status, Retry_After="7")), Retry()) is THROTTLED
 
 
 def test_a_wait_asked_for_with_a_permanent_answer_does_not_make_it_transient():
@@ -250,39 +274,71 @@ def test_the_wait_is_drawn_between_nothing_and_its_ceiling(attempt, least, more,
 # What follows.
 
 
-@given(st.integers(1, 20), st.integers(1, 20))
-def test_attempts_end_at_their_limit(attempts, most):
-    verdict = next_attempt(failure_of(Transient()), attempts, 0, Retry(max_attempts=most), 0.5)
+@given(st.integers(0, 20), st.integers(1, 20))
+def test_attempts_end_at_their_limit(used, most):
+    verdict = next_attempt(failure_of(Transient()), Trial(used=used), Retry(max_attempts=most), 0.5)
 
-    assert (verdict is None) == (attempts >= most)
+    assert (verdict is None) == (used + 1 >= most)
 
 
 def test_a_permanent_failure_is_never_tried_again():
-    assert next_attempt(failure_of(ValueError()), 1, 0, Retry(max_attempts=99), 0.5) is None
+    assert next_attempt(failure_of(ValueError()), Trial(), Retry(max_attempts=99), 0.5) is None
 
 
 def test_a_wait_that_the_server_asks_for_uses_up_no_attempt_and_holds_for_all():
-    verdict = next_attempt(failure_of(RetryAfter(10)), 4, 0, Retry(max_attempts=4), 0.0)
+    trial = Trial(used=3)
+
+    verdict = next_attempt(failure_of(RetryAfter(10)), trial, Retry(max_attempts=4), 0.0)
 
     assert verdict == Again(wait_s=10, pause_s=10, counts=False)
 
 
 def test_a_server_may_ask_for_no_more_than_so_much():
-    verdict = next_attempt(failure_of(RetryAfter(10**9)), 1, 0, Retry(), 0.0)
+    verdict = next_attempt(failure_of(RetryAfter(10**9)), Trial(), Retry(), 0.0)
 
     assert verdict.pause_s == MAX_SERVER_WAIT_S
 
 
-def test_a_server_that_has_asked_for_too_much_in_all_uses_up_attempts():
-    throttled = failure_of(RetryAfter(10))
+@pytest.mark.parametrize(
+    "trial", [Trial(put_off_s=MAX_THROTTLED_S), Trial(free=MAX_FREE_WAITS)], ids=["time", "number"]
+)
+def test_a_wait_beyond_what_is_free_is_waited_for_and_uses_up_an_attempt(trial):
+    throttled, retry = failure_of(RetryAfter(10)), Retry(max_attempts=2)
 
-    verdict = next_attempt(throttled, 1, MAX_THROTTLED_S, Retry(max_attempts=2), 0.5)
+    assert next_attempt(throttled, trial, retry, 0.0) == Again(10, 10, counts=True)
 
-    assert verdict.counts
-    assert next_attempt(throttled, 2, MAX_THROTTLED_S, Retry(max_attempts=2), 0.5) is None
+    trial.put_off(10, free=False)
+    assert next_attempt(throttled, trial, retry, 0.0) is None
+
+
+def test_one_wait_longer_than_what_is_free_is_waited_for_and_uses_up_an_attempt():
+    verdict = next_attempt(failure_of(RetryAfter(MAX_THROTTLED_S + 1)), Trial(), Retry(), 0.0)
+
+    assert verdict == Again(MAX_THROTTLED_S + 1, MAX_THROTTLED_S + 1, counts=True)
 
 
 def test_back_off_is_added_to_a_servers_wait_so_that_not_all_come_back_at_once():
-    verdict = next_attempt(failure_of(RetryAfter(10)), 1, 0, Retry(wait_min_s=4), 0.5)
+    verdict = next_attempt(failure_of(RetryAfter(10)), Trial(), Retry(wait_min_s=4), 0.5)
 
     assert (verdict.wait_s, verdict.pause_s) == (12, 10)
+
+
+def test_a_busy_server_uses_up_no_attempt_and_its_pause_is_left_to_the_run():
+    busy, trial = failure_of(aiohttp_answer(429)), Trial(used=3)
+
+    verdict = next_attempt(busy, trial, Retry(max_attempts=4), 0.5, busy_alone=0)
+
+    assert verdict == Again(0, 0, counts=False)
+
+
+def test_a_server_that_is_busy_for_one_record_alone_so_often_is_so_because_of_it():
+    busy, most = failure_of(aiohttp_answer(429)), MAX_BUSY_ALONE
+
+    assert next_attempt(busy, Trial(), Retry(), 0.5, busy_alone=most - 1) is not None
+    assert next_attempt(busy, Trial(), Retry(), 0.5, busy_alone=most) is None
+
+
+def test_where_no_run_can_pause_a_busy_server_uses_up_attempts():
+    busy = failure_of(aiohttp_answer(429))
+
+    assert next_attempt(busy, Trial(), Retry(wait_min_s=4), 0.5) == Again(2, None, counts=True)

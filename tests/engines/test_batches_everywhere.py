@@ -68,7 +68,7 @@ def test_poison_is_found_by_halves(little, bulk, engine):
     assert {5: "ValueError", 20: "ValueError"} == little.failed()
     assert [n for n in range(40) if n not in (5, 20)] == ids(little)
     assert Counter({8: 5, 4: 4, 2: 4, 1: 4}) == Counter(map(len, calls))
-    assert {1} == {letter["attempts"] for letter in little.letters()}
+    assert {4} == {letter["attempts"] for letter in little.letters()}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

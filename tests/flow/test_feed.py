@@ -228,7 +228,7 @@ def test_a_rerun_that_fails_leaves_the_old_result_standing():
 
     assert stage.letters == []
     assert store.counts.succeeded == 4
-    assert stage.parts.desk.failed_reruns == 1
+    assert stage.parts.desk.letters.failed_reruns == 1
 
 
 def test_records_that_are_known_to_fail_do_not_keep_new_ones_from_being_called():

@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from batchmill.core.retry import MAX_THROTTLED_S
+from batchmill.core.retry import MAX_FREE_WAITS
 from batchmill.errors import ConfigError, Permanent, RetryAfter
 from batchmill.flow.retrying import retry_with_backoff
 
@@ -138,7 +138,7 @@ def test_a_server_that_says_now_without_end_is_given_up(call):
     with pytest.raises(RetryAfter):
         call(service, waits, retries=1, initial_delay=0.0)
 
-    assert service.calls == MAX_THROTTLED_S + 2
+    assert service.calls == MAX_FREE_WAITS + 2
 
 
 @both

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..core.retry import TRANSIENT_STATUS
+from ..core.kinds import TRANSIENT_STATUS
 from ..errors import MissingDependency
 from ..flow.batcher import AsyncBatcher, WrongResults
 from ..flow.retrying import retry_with_backoff

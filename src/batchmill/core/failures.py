@@ -1,124 +1,118 @@
-"""What does an exception say? Its HTTP status and the wait that the server asks for."""
+"""What does an exception say, with all that it wraps?"""
 
 from __future__ import annotations
 
 import errno
-import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
-from ..records import Failure
+from ..records import Failure, Sign
+from .answers import limit_of, look, status_of, wait_asked_for
 
-_NETWORK_ERRORS = frozenset(
-    {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ETIMEDOUT}
-)
+MOST_DEEP = 20
+"""How far a chain of causes, or groups within groups, is followed."""
+MOST_SEEN = 1000
+"""How many exceptions of one failure are looked at."""
+
+_NETWORK_ERRORS = frozenset({
+    errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ETIMEDOUT, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.EMFILE, errno.ENFILE,
+})  # fmt: skip
+"""Numbers of an OSError that tell of the network, or of too many connections at a time."""
+
+_TLS_BROKEN = frozenset({
+    "UNEXPECTED_EOF_WHILE_READING", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_RECORD_MAC",
+    "SSLV3_ALERT_BAD_RECORD_MAC", "TLSV1_ALERT_INTERNAL_ERROR", "RECORD_LAYER_FAILURE",
+    "APPLICATION_DATA_AFTER_CLOSE_NOTIFY",
+})  # fmt: skip
+"""Reasons of an SSLError that tell of a connection that broke, and not of a certificate."""
+
+_SPEAK_FOR_THEMSELVES = frozenset({
+    "batchmill.errors.Permanent", "batchmill.errors.Transient", "batchmill.errors.RecordError",
+    "batchmill.errors.BatchmillError",
+})  # fmt: skip
+_MISTAKES = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError,
+             SyntaxError, TypeError, ValueError)  # fmt: skip
+_NO_ANSWER = "aiohttp.http_exceptions.HttpProcessingError"
+"""What aiohttp raises for something that is not HTTP; it then makes up a status."""
 
 
 def failure_of(error: BaseException, now: datetime | None = None) -> Failure:
-    """The failure as a value. Reads `status`, `status_code`, `code` and `headers`, on the exception
-    or on its `response`, as aiohttp, httpx, requests, urllib and the common API clients set them.
+    """The failure as a value: of which classes the exception is, and what the service answered.
 
-    `now` stands in for the server's clock where its answer has no Date header.
+    An exception that says nothing by itself counts as what it was raised from (`__cause__`), or,
+    unless it is a programming mistake, as what was being handled when it was raised
+    (`__context__`). A group has one member for each exception in it; where that is one, the group
+    counts as that. `now` stands in for the server's clock where its answer has no Date header;
+    without it such a date is no wait.
     """
+    failure = Failure.of(error)
     if not isinstance(error, Exception):
-        return Failure.of(error)
-    response = _look(error, "response")
-    status = _status(error) or _status(response) or _status_of_answer(response)
-    failure = Failure.of(error, status=status, retry_after_s=_retry_after(error, response, now))
-    return failure._replace(lineage=failure.lineage + _also(error))
+        return failure
+    signs = _signs(error, now, set(), MOST_DEEP)
+    if len(signs) == 1:
+        return failure._replace(**signs[0]._asdict())
+    statuses = {sign.status for sign in signs}
+    waits = [sign.retry_after_s for sign in signs if sign.retry_after_s is not None]
+    return failure._replace(
+        members=tuple(signs),
+        status=statuses.pop() if len(statuses) == 1 else None,
+        retry_after_s=max(waits, default=None),
+    )
 
 
-def _also(error: Exception) -> tuple[str, ...]:
-    """What else an exception counts as: urllib's by the reason it carries, an OSError by its number
-    where that tells of the network."""
-    reason = _look(error, "reason")
-    if isinstance(reason, BaseException):
-        return failure_of(reason).lineage
-    of_network = isinstance(error, OSError) and error.errno in _NETWORK_ERRORS
-    return ("builtins.ConnectionError",) if of_network else ()
+def _signs(error: BaseException, now: datetime | None, seen: set[int], depth: int) -> list[Sign]:
+    """One sign for each way from the exception to what lies at the bottom of it."""
+    if id(error) in seen or len(seen) >= MOST_SEEN or not depth:
+        return []
+    seen.add(id(error))
+    own = _own(error, now)
+    behind = [sign for each in _behind(error, own) for sign in _signs(each, now, seen, depth - 1)]
+    return [_joined(own, sign) for sign in behind] or [own]
 
 
-def _status(holder: Any) -> int | None:
-    for name in ("status", "status_code", "code"):
-        value = _look(holder, name)
-        if isinstance(value, int) and 100 <= value <= 599:
-            return int(value)
-    return None
+def _own(error: BaseException, now: datetime | None) -> Sign:
+    """What the exception says by itself."""
+    status = None if _is_no_answer(error.__cause__) else status_of(error)
+    lineage = _names(error) + (("builtins.ConnectionError",) if _is_of_network(error) else ())
+    return Sign(lineage, status, wait_asked_for(error, now), limit_of(error, status))
 
 
-def _status_of_answer(response: Any) -> int | None:
-    """That of botocore, whose response is a dict."""
-    try:
-        return int(response["ResponseMetadata"]["HTTPStatusCode"])
-    except Exception:
-        return None
+def _names(error: BaseException) -> tuple[str, ...]:
+    return tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
 
 
-def _retry_after(error: BaseException, response: Any, now: datetime | None) -> float | None:
-    stated = _look(error, "retry_after_s")
-    if isinstance(stated, int | float):
-        return _usable(stated)
-    for holder in (error, response):
-        headers = _look(holder, "headers")
-        wait_s = None if headers is None else retry_after_s(headers, now)
-        if wait_s is not None:
-            return wait_s
-    return None
+def _is_no_answer(error: BaseException | None) -> bool:
+    return error is not None and _NO_ANSWER in _names(error)
 
 
-def _look(holder: Any, name: str) -> Any:
-    """An attribute of somebody else's object, whose properties may raise anything."""
-    try:
-        return getattr(holder, name, None)
-    except Exception:
-        return None
+def _is_of_network(error: BaseException) -> bool:
+    if not isinstance(error, OSError):
+        return False
+    reason = look(error, "reason")
+    return error.errno in _NETWORK_ERRORS or (isinstance(reason, str) and reason in _TLS_BROKEN)
 
 
-def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or `retry-after-ms`.
-
-    A date counts from the answer's own `Date` header, so a wrong local clock does no harm.
-    What cannot be read, is negative or not finite is None.
-    """
-    milliseconds = _number(_header(headers, "retry-after-ms"))
-    if milliseconds is not None and _usable(milliseconds) is not None:
-        return milliseconds / 1000
-    text = _header(headers, "Retry-After")
-    if text is None:
-        return None
-    seconds = _number(text)
-    if seconds is not None:
-        return _usable(seconds)
-    until, sent = _date(text), _date(_header(headers, "Date"))
-    if until is None:
-        return None
-    return max(0.0, (until - (sent or now or datetime.now(UTC))).total_seconds())
+def _behind(error: BaseException, own: Sign) -> Sequence[BaseException]:
+    """The exceptions that this one stands for."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.exceptions
+    if own.status is not None or own.limit or not _SPEAK_FOR_THEMSELVES.isdisjoint(own.lineage):
+        return ()
+    reason = look(error, "reason")
+    cause = reason if isinstance(reason, BaseException) else error.__cause__
+    if cause is None and not error.__suppress_context__ and not _is_mistake(error):
+        cause = error.__context__
+    return () if cause is None else (cause,)
 
 
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    try:
-        text = headers.get(name) or headers.get(name.lower())
-    except Exception:
-        return None
-    return str(text) if isinstance(text, str | int | float) else None
+def _is_mistake(error: BaseException) -> bool:
+    """Whether it was raised by Python itself, most probably, and not by who handled another one."""
+    return isinstance(error, _MISTAKES) and type(error).__module__ == "builtins"
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
-
-
-def _usable(seconds: float) -> float | None:
-    return float(seconds) if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text) if text else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date
+def _joined(own: Sign, behind: Sign) -> Sign:
+    """What both say: the outer one first."""
+    wait_s = behind.retry_after_s if own.retry_after_s is None else own.retry_after_s
+    status = behind.status if own.status is None else own.status
+    return Sign(own.lineage + behind.lineage, status, wait_s, own.limit or behind.limit)

@@ -60,6 +60,23 @@ class Pacer:
         if self._theoretical_at is not None:
             self._theoretical_at -= count * self._interval_s
 
+    def state(self, now: float) -> float:
+        """How far, in seconds, the theoretical time of the next start lies ahead of `now`: 0 where
+        what has been started constrains nothing any more. What a later pacer is to `resume`."""
+        return max(0.0, (self._theoretical_at or now) - now)
+
+    def resume(self, ahead_s: float, now: float) -> None:
+        """Go on as after the starts of an earlier run, whose `state` is `ahead_s` by now.
+
+        It is cut to what starts that kept to the rate can come to, so that a clock that was set
+        back stops nobody for longer than one interval and the tolerance. After a run that was
+        killed nobody knows its last start: `ahead_s` = infinity is as if a call had just begun with
+        all that may start at once.
+        """
+        if self.limited:
+            most_s = self._tolerance_s + self._interval_s
+            self._theoretical_at = now + min(max(self._tolerance_s, ahead_s), most_s)
+
     def wait_s(self, now: float) -> float:
         """Seconds until one call may start."""
         paused_s = max(0.0, self._paused_until - now)

@@ -3,85 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from ..options import Retry
 from ..records import Failure
-
-
-class Kind(Enum):
-    """What a failure says about the next attempt."""
-
-    TRANSIENT = "transient"
-    """It may pass: try again, with back-off."""
-    THROTTLED = "throttled"
-    """The server asks everyone to wait; uses up no attempt."""
-    PERMANENT = "permanent"
-    """Trying again is of no use."""
-
-
-TRANSIENT_STATUS = frozenset({408, 425, 429}) | frozenset(range(500, 600)) - {501, 505}
-"""HTTP answers that may be different next time. 501 and 505 will not be."""
-
-_TRANSIENT_NAMES = frozenset({
-    "builtins.ConnectionError", "builtins.TimeoutError", "socket.gaierror",
-    "batchmill.Transient", "batchmill.TimedOut",
-    "aiohttp.ClientConnectionError", "aiohttp.ClientPayloadError", "aiohttp.ServerTimeoutError",
-    "httpx.TransportError", "httpcore.NetworkError", "httpcore.TimeoutException",
-    "requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError",
-    "urllib3.HTTPError", "http.RemoteDisconnected", "http.IncompleteRead",
-    "botocore.ConnectionError", "botocore.HTTPClientError", "openai.APIConnectionError",
-    "anthropic.APIConnectionError", "niquests.ConnectionError", "niquests.Timeout",
-    "asyncpg.PostgresConnectionError", "psycopg.OperationalError", "sqlalchemy.OperationalError",
-    "redis.ConnectionError", "redis.TimeoutError", "grpc.RpcError",
-})  # fmt: skip
-"""Exceptions that mean a connection or a time-out, as root package and class name: known by name,
-so that no client library is imported to recognise its errors."""
+from .kinds import Kind, classify
+from .trial import Trial
 
 MAX_DEATHS = 3
 """How many processes may die while they call one record, before it is known that it is the record:
 one may have been killed from outside, or by what another record left behind."""
 
-MAX_SERVER_WAIT_S = 600.0
+MAX_SERVER_WAIT_S = 3600.0
 """Longest pause that a server may ask for; what is above is cut to it."""
 
 MAX_THROTTLED_S = 900.0
 """How long one record may be put off by the server before the waits use up its attempts."""
 
+MAX_FREE_WAITS = 50
+"""How often one record may be put off by the server before the waits use up its attempts."""
 
-def classify(failure: Failure, retry: Retry) -> Kind:
-    """What kind of failure this is under `retry.on`."""
-    if "batchmill.errors.Permanent" in failure.lineage:
-        return Kind.PERMANENT
-    transient = (
-        retry.on == "all"
-        or _transient_status(failure)
-        or any(_short(name) in _TRANSIENT_NAMES for name in failure.lineage)
-        or (
-            not isinstance(retry.on, str)
-            and any(_matches(wanted, failure.lineage) for wanted in retry.on)
-        )
-    )
-    if not transient:
-        return Kind.PERMANENT
-    return Kind.TRANSIENT if failure.retry_after_s is None else Kind.THROTTLED
-
-
-def _transient_status(failure: Failure) -> bool:
-    return failure.status in TRANSIENT_STATUS
-
-
-def _short(name: str) -> str:
-    root, _, rest = name.partition(".")
-    return f"{root}.{rest.rpartition('.')[2] or rest}"
-
-
-def _matches(wanted: str | type[BaseException], lineage: tuple[str, ...]) -> bool:
-    if isinstance(wanted, type):
-        return f"{wanted.__module__}.{wanted.__qualname__}" in lineage
-    if "." not in wanted:
-        return any(name.rpartition(".")[2] == wanted for name in lineage)
-    return wanted in lineage or any(_short(name) == wanted for name in lineage)
+MAX_BUSY_ALONE = 10
+"""How often running a service may be too busy for a record, while no other is being called, before
+it is known that it is the record."""
 
 
 def wait_s(attempt: int, retry: Retry, jitter: float) -> float:
@@ -102,29 +45,50 @@ class Again:
     """The verdict: try again `wait_s` seconds from now."""
 
     wait_s: float
-    pause_s: float = 0.0
-    """How long nobody may start a call, because the server said so."""
+    pause_s: float | None = None
+    """How long nobody may start a call, because the server said so: 0 leaves it to us. None is no
+    pause."""
     counts: bool = True
     """Whether the failed attempt is used up."""
 
 
 def next_attempt(
-    failure: Failure, attempts: int, throttled_s: float, retry: Retry, jitter: float
+    failure: Failure, trial: Trial, retry: Retry, jitter: float, *, busy_alone: int | None = None
 ) -> Again | None:
-    """What follows a failure after `attempts` attempts, this one included: Again, or None for good.
+    """What follows when a call has failed: Again, or None for good.
 
-    `throttled_s` is how long the server has put this record off so far.
+    `trial` is what was tried before this call; `busy_alone` is how often running, this call
+    included, a busy server was so for this record alone. A wait that the server asks for is free,
+    up to MAX_FREE_WAITS in number and MAX_THROTTLED_S in all; beyond, it is waited for as well, and
+    uses up an attempt. A server that is busy for one record alone MAX_BUSY_ALONE times running is
+    so because of that record. Where there is no run whose calls could pause (None), a busy server
+    uses up attempts.
     """
     kind = classify(failure, retry)
-    if kind is Kind.PERMANENT:
+    if kind is Kind.BUSY and busy_alone is None:
+        kind = Kind.TRANSIENT
+    if kind is Kind.BUSY and (busy_alone or 0) >= MAX_BUSY_ALONE:
         return None
-    back_off_s = wait_s(attempts, retry, jitter)
-    if kind is Kind.THROTTLED and throttled_s < MAX_THROTTLED_S:
-        pause_s = min(failure.retry_after_s or 0.0, MAX_SERVER_WAIT_S)
-        return Again(pause_s + back_off_s, pause_s, counts=False)
-    if attempts >= retry.max_attempts:
+    back_off_s, pause_s = wait_s(trial.used + 1, retry, jitter), _pause_s(kind, failure)
+    if kind is Kind.BUSY and _is_free(trial, 0.0):
+        return Again(0.0, 0.0, counts=False)
+    if kind is Kind.THROTTLED and _is_free(trial, pause_s or 0.0):
+        return Again((pause_s or 0.0) + back_off_s, pause_s, counts=False)
+    if kind in (Kind.PERMANENT, Kind.EXHAUSTED) or trial.used + 1 >= retry.max_attempts:
         return None
-    return Again(back_off_s)
+    return Again((pause_s or 0.0) + back_off_s, pause_s)
+
+
+def _pause_s(kind: Kind, failure: Failure) -> float | None:
+    if kind in (Kind.PERMANENT, Kind.EXHAUSTED):
+        return None
+    if failure.retry_after_s is not None:
+        return min(failure.retry_after_s, MAX_SERVER_WAIT_S)
+    return 0.0 if kind is Kind.BUSY else None
+
+
+def _is_free(trial: Trial, pause_s: float) -> bool:
+    return trial.free < MAX_FREE_WAITS and trial.put_off_s + pause_s <= MAX_THROTTLED_S
 
 
 def call_after_deaths(deaths: int) -> bool:

@@ -44,12 +44,12 @@ class Batches:
             if result is None:
                 work.filtered.append(seq)
             elif isinstance(result, BaseException):
-                work.failed.append((seq, raw, result))
+                work.fail(seq, raw, result)
             else:
                 try:
                     row = encode(result)
                 except Exception as error:
-                    work.failed.append((seq, raw, error))
+                    work.fail(seq, raw, error)
                 else:
                     work.rows.append(row)
                     work.seqs.append(seq)

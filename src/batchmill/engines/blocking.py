@@ -41,12 +41,14 @@ class Blocking:
                 record = decode(raw)
             except Exception as error:
                 work.unreadable(self._codec, seq, raw, error)
+                if work.halted:
+                    return
                 continue
             try:
                 result = call(record, context)
                 row = None if result is None else encode(result)
             except BaseException as error:
-                work.failed.append((seq, raw, error))
+                work.fail(seq, raw, error)
             else:
                 if result is None:
                     work.filtered.append(seq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from operator import length_hint
 from typing import Any
 
@@ -14,6 +15,7 @@ from .base import Setting
 from .cells import Cells
 from .orders import Orders
 from .wire import Done, Portion, Told, dumps, told, unpacked
+from .work import are_running
 
 PORTION_MOST_S = 0.1
 """How long a portion may last. What is not begun by then goes back to the driver."""
@@ -41,7 +43,7 @@ class Lane:
         self.filtered: list[int] = []
         self.latencies: list[float] = []
         self._blank: list[int] = []
-        self._failed: list[tuple[int, Told]] = []
+        self._failed: list[tuple[int, Told, int, int]] = []
         self._given_back: list[int] = []
         self._whole: Told | None = None
         self._called: list[int] = []
@@ -63,7 +65,7 @@ class Lane:
         return self._portion is not None
 
     async def more(self) -> bool:
-        if self._portion and length_hint(self.piece) and self._now() < self.until:
+        if self._goes_on():
             return True
         self._answer()
         while portion := await self._inbox.get():
@@ -72,6 +74,11 @@ class Lane:
                 return True
             self._answer()
         return False
+
+    def _goes_on(self) -> bool:
+        """Whether the portion has records that may be called still."""
+        left = self._portion is not None and length_hint(self.piece) > 0
+        return left and self._now() < self.until and not are_running(self._failed)
 
     async def take(self, _: int) -> Taken:
         """The whole portion, which is one call."""
@@ -137,7 +144,7 @@ class Lane:
         self._blank.append(seq)
 
     def failed(self, seq: int, _: Any, error: BaseException | Failure) -> None:
-        self._failed.append((seq, self._told(error)))
+        self._failed.append((seq, self._told(error), len(self.seqs), len(self.filtered)))
 
     def failed_together(
         self, records: Sequence[tuple[int, Any]], error: BaseException | Failure
@@ -146,7 +153,7 @@ class Lane:
         self._called = [seq for seq, _ in records]
 
     def _told(self, error: BaseException | Failure) -> Told:
-        failure = error if isinstance(error, Failure) else failure_of(error)
+        failure = error if isinstance(error, Failure) else failure_of(error, datetime.now(UTC))
         limit = self._orders.memory_limit
         if isinstance(error, MemoryError) and limit:
             much = f"the call needs more memory than run.worker_memory = {limit} bytes"

@@ -17,7 +17,7 @@ from .process import Lost
 from .sender import Sender
 from .slot import fail, give_back
 from .wire import Done, Portion, Told, unpacked
-from .work import Record
+from .work import Failed, Record, report_in_order
 
 PORTION_S = 0.05
 """About how long a worker should work on a portion: handing one over takes some 0.3 ms."""
@@ -137,19 +137,22 @@ class ProcessEngine:
         columns = self._setting.codec.columns
         if columns is not None and columns.names is None:
             columns.names = done.columns
-        try:
-            rows = unpacked(done.rows)
-        except Exception as error:
-            _report_unreadable(error, done.seqs, dict(taken.pairs()), desk)
-        else:
-            desk.seqs.extend(done.seqs)
-            desk.rows.extend(rows)
-        desk.filtered.extend(done.filtered)
         desk.latencies.extend(done.latencies)
         for seq in done.blank:
             desk.blank(seq)
-        if done.failed or done.whole or done.given_back:
-            _report_failures(done, dict(taken.pairs()), desk)
+        raws = dict(taken.pairs()) if done.failed or done.whole or done.given_back else {}
+        failed = [Failed(seq, raws[seq], _error(told), *before)
+                  for seq, told, *before in done.failed]  # fmt: skip
+        try:
+            rows = unpacked(done.rows)
+        except Exception as error:
+            report_in_order(desk, [], [], done.filtered, failed)
+            _report_unreadable(error, done.seqs, dict(taken.pairs()), desk)
+        else:
+            report_in_order(desk, done.seqs, rows, done.filtered, failed)
+        if done.whole is not None:
+            desk.failed_together([(seq, raws[seq]) for seq in done.called], _error(done.whole))
+        give_back(desk, [(seq, raws[seq]) for seq in done.given_back])
         if self.together == 1:
             lane.size = _next_size(lane.size, len(taken.seqs) - len(done.given_back), done.lasted_s)
 
@@ -255,14 +258,6 @@ def _report_unreadable(error: Exception, seqs: list[int], raws: dict[int, Any], 
         "return plain values, or run in threads"
     )
     desk.failed_together([(seq, raws[seq]) for seq in seqs], told)
-
-
-def _report_failures(done: Done, raws: dict[int, Any], desk: Desk) -> None:
-    for seq, told in done.failed:
-        desk.failed(seq, raws[seq], _error(told))
-    if done.whole is not None:
-        desk.failed_together([(seq, raws[seq]) for seq in done.called], _error(done.whole))
-    give_back(desk, [(seq, raws[seq]) for seq in done.given_back])
 
 
 def _error(told: Told) -> BaseException | Failure:

@@ -85,6 +85,8 @@ class ThreadEngine:
                     slot = self._new_slot(desk, slot.size)
                 if self.together == 1:
                     slot.size = _next_size(slot.size, self._now() - began)
+                    if handed.halted:
+                        slot.size = max(1, len(handed.latencies))
         finally:
             slot.inbox.put(None)
             self._slots.remove(slot)

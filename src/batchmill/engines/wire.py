@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import cloudpickle
 import msgspec
 
-from ..records import Failure
+from ..records import Failure, Limit, Sign
 
-Told = tuple[str, str, str, tuple[str, ...], int | None, float | None]
+Told = tuple[str, str, str, tuple[str, ...], int | None, float | None, Limit, tuple[Sign, ...]]
 """A failure without the exception, which may not be able to travel."""
 
 LENGTH = 4
@@ -63,7 +63,8 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
     filtered: list[int]
     blank: list[int]
     latencies: list[float]
-    failed: list[tuple[int, Told]]
+    failed: list[tuple[int, Told, int, int]]
+    """Each with how many of `seqs` and of `filtered` ended before it."""
     given_back: list[int]
     whole: Told | None = None
     """Why a call for several records failed;"""
@@ -132,7 +133,7 @@ def blob(body: bytes) -> bytes:
 
 
 def told(failure: Failure) -> Told:
-    return failure[:6]
+    return failure[:8]
 
 
 class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]

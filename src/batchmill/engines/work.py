@@ -5,12 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocols import Codec, Desk
+from ..records import Failure
 
 Record = tuple[int, Any]
 """Seq and raw record."""
+
+FAILURES_RUNNING = 5
+"""After how many failures running nothing else of what was handed over is called: first it is to be
+known whether the run goes on. So much, for each slot, is called in vain at most."""
+
+
+class Failed(NamedTuple):
+    """A record that failed, and how many had succeeded and been filtered before it."""
+
+    seq: int
+    raw: Any
+    error: BaseException | Failure
+    succeeded: int
+    filtered: int
 
 
 @dataclass(slots=True)
@@ -25,7 +40,7 @@ class Work:
     rows: list[Any] = field(default_factory=list)
     filtered: list[int] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
-    failed: list[tuple[int, Any, BaseException]] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     called: Sequence[Record] = ()
     """The records of a call for several of them, once it was made."""
@@ -55,17 +70,43 @@ class Work:
         if explained is None:
             self.blank.append(seq)
         else:
-            self.failed.append((seq, raw, explained))
+            self.fail(seq, raw, explained)
+
+    def fail(self, seq: int, raw: Any, error: BaseException) -> None:
+        """Note a record that failed. FAILURES_RUNNING of them halt the work."""
+        self.failed.append(Failed(seq, raw, error, len(self.seqs), len(self.filtered)))
+        if are_running(self.failed):
+            self.halted = True
 
     def report(self, desk: Desk) -> None:
         """Tell the desk all there is."""
-        desk.seqs.extend(self.seqs)
-        desk.rows.extend(self.rows)
-        desk.filtered.extend(self.filtered)
         desk.latencies.extend(self.latencies)
         for seq in self.blank:
             desk.blank(seq)
-        for seq, raw, error in self.failed:
-            desk.failed(seq, raw, error)
+        report_in_order(desk, self.seqs, self.rows, self.filtered, self.failed)
         if self.whole is not None:
             desk.failed_together(self.called, self.whole)
+
+
+def are_running(failed: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether the last FAILURES_RUNNING outcomes were all failures: each ends with what had
+    succeeded and been filtered before it."""
+    if len(failed) < FAILURES_RUNNING:
+        return False
+    return failed[-FAILURES_RUNNING][-2:] == failed[-1][-2:]
+
+
+def report_in_order(
+    desk: Desk, seqs: list[int], rows: list[Any], filtered: list[int], failed: Iterable[Failed]
+) -> None:
+    """Tell the desk of outcomes in the order in which they ended."""
+    succeeded = skipped = 0
+    for seq, raw, error, *before in failed:
+        desk.seqs.extend(seqs[succeeded : before[0]])
+        desk.rows.extend(rows[succeeded : before[0]])
+        desk.filtered.extend(filtered[skipped : before[1]])
+        succeeded, skipped = before
+        desk.failed(seq, raw, error)
+    desk.seqs.extend(seqs[succeeded:])
+    desk.rows.extend(rows[succeeded:])
+    desk.filtered.extend(filtered[skipped:])

@@ -32,9 +32,9 @@ def report_of(
         retries=desk.retries,
         duration_s=run.meter.elapsed_s,
         latency_s=desk.histogram.latency,
-        errors_by_type=dict(desk.errors_by_type),
+        errors_by_type=dict(desk.letters.by_type),
         reason=_reason(run, state),
-        exit_code=_exit_code(run, state, counts.failed + desk.failed_reruns),
+        exit_code=_exit_code(run, state, counts.failed + desk.letters.failed_reruns),
         source_complete=complete,
         **more,
     )

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..core.batching import half_of
+from ..core.capacity import Capacity
 from ..core.failures import failure_of
 from ..core.guard import Guard
+from ..core.kinds import Kind, classify
 from ..core.pacing import Pacer
 from ..core.retry import Again, call_after_deaths, may_be_parted, next_attempt
 from ..core.tally import Histogram
-from ..errors import BatchmillError, SystemicFailure, TooManyFailures
+from ..core.trial import Trial, furthest
+from ..errors import BatchmillError
 from ..options import Retry
 from ..protocols import Codec
 from ..records import Counts, DeadLetter, Failure, Outcome, Oversized
 from .draft import Draft, split
+from .endings import busy, exhausted
+from .letters import Letters
 from .stop import Stop
-from .trials import Trial, Trials
-
-LEAST_WAIT_S = 1.0
-"""What a wait that a server asked for counts at least, so that `Retry-After: 0` has an end, too."""
+from .trials import Trials
 
 Records = Sequence[tuple[int, Any]]
 """Seqs and raw records of one call."""
 
 NOTED = 20
-"""Most failed reruns, and most deaths, that are told one by one."""
+"""Most deaths that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class RunDesk:
         retry: Retry,
         guard: Guard,
         pacer: Pacer,
+        capacity: Capacity,
         stop: Stop,
         clock: Clock,
         note: Callable[[str, str], None],
@@ -67,25 +70,24 @@ class RunDesk:
         self.trials = Trials()
         self.histogram = Histogram()
         self.counts = Counts()
+        self.letters = Letters(guard, draft, self.counts, stop, note)
+        self.capacity = capacity
+        self.in_flight: Callable[[], int] = lambda: 1
+        """How many calls are being made, the one that is being reported included."""
         self.failures = 0
-        """Failed attempts so far, of whatever kind."""
+        """Failed calls so far, of whatever kind."""
         self.retries = 0
+        """Calls that have ended and held a record that this run had called before; a call for
+        several records counts once for each."""
         self.called = 0
-        self.failed_reruns = 0
         self.deaths = 0
         """Calls whose worker process died."""
-        self.errors_by_type: Counter[str] = Counter()
         self._codec = codec
         self._retry = retry
-        self._guard = guard
         self._pacer = pacer
         self._stop = stop
         self._note = note
         self.clock = clock
-        self._known = 0
-        """How many of the unsettled successes the guard has heard of."""
-        self._held: dict[int, Outcome | None] = {}
-        """What the records whose dead letters the guard holds back were before."""
 
     def blank(self, seq: int) -> None:
         self.counts.blank += 1
@@ -94,10 +96,11 @@ class RunDesk:
     def returned(self, seq: int, raw: Any) -> None:
         self.trials.of.setdefault(seq, Trial())
         self.trials.wait(self.clock.now(), seq, raw)
+        self.capacity.returned((seq,))
 
     def attempt(self, seq: int) -> int:
         trial = self.trials.of.get(seq)
-        return trial.used + 1 if trial else 1
+        return trial.calls + 1 if trial else 1
 
     def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
         tried = self.trials.of.keys() & seqs if self.trials.of else ()
@@ -112,27 +115,26 @@ class RunDesk:
 
     def failed_together(self, records: Records, error: BaseException | Failure) -> None:
         self.failures += 1
+        self._hear()
+        trials = self._ended(records)
         if self._halts(records, error):
             return
-        failure = error if isinstance(error, Failure) else failure_of(error)
-        trials = [self._trial(seq) for seq, _ in records]
-        worst = max(trials, key=lambda trial: trial.used)
-        jitter = self.clock.jitter()
-        again = next_attempt(failure, worst.used + 1, worst.throttled_s, self._retry, jitter)
-        if again is None and len(records) > 1 and may_be_parted(failure):
-            self._part(records, trials)
-            return
-        for trial in trials:
-            trial.used += 1
-            trial.made += 1
+        failure = error if isinstance(error, Failure) else failure_of(error, self._time())
+        again = next_attempt(failure, furthest(trials), self._retry, self.clock.jitter(),
+                             busy_alone=self._busy_alone(records))  # fmt: skip
         if again is None:
-            self._give_up_all(records, trials, failure)
-        else:
+            self._fail_for_good(records, trials, failure)
+        elif again.pause_s is None:
+            self.capacity.returned([seq for seq, _ in records])
             self._put_off(records, trials, again)
+        else:
+            self._pause(records, trials, again, failure)
 
     def died(self, records: Records, error: BaseException) -> None:
         self.failures += 1
-        trials = [self._trial(seq) for seq, _ in records]
+        self._hear()
+        trials = self._ended(records)
+        self.capacity.returned([seq for seq, _ in records])
         for trial in trials:
             trial.deaths += 1
         self.deaths += 1
@@ -140,9 +142,24 @@ class RunDesk:
             self._note(f"{error}: record {records[0][0]}", "warning")
         if len(records) > 1 or call_after_deaths(trials[0].deaths):
             self._part(records, trials)
-            return
-        trials[0].made += trials[0].deaths
-        self._give_up_all(records, trials, failure_of(error))
+        else:
+            self._give_up(records, trials, failure_of(error, self._time()))
+
+    def _ended(self, records: Records) -> list[Trial]:
+        """What was tried with records whose call has just failed, that one included."""
+        trials = [self.trials.of.setdefault(seq, Trial()) for seq, _ in records]
+        for trial in trials:
+            trial.first_at = trial.first_at or self.clock.wall()
+            self.retries += trial.calls > 0
+            trial.calls += 1
+        return trials
+
+    def _busy_alone(self, records: Records) -> int:
+        seqs = [seq for seq, _ in records]
+        return self.capacity.busy_alone(seqs) if self.in_flight() <= 1 else 0
+
+    def _time(self) -> datetime:
+        return datetime.fromisoformat(self.clock.wall())
 
     def _halts(self, records: Records, error: BaseException | Failure) -> bool:
         """Whether this says nothing of the records, but that the run has to end."""
@@ -152,15 +169,30 @@ class RunDesk:
             self._stop.cancel("the task cannot run as it is set up", error=error)
         else:
             return False
-        for seq, raw in records:
-            self.returned(seq, raw)
+        self._leave(records)
         return True
 
-    def _trial(self, seq: int) -> Trial:
-        """What was tried with a record whose attempt has just failed."""
-        trial = self.trials.of.setdefault(seq, Trial())
-        trial.first_at = trial.first_at or self.clock.wall()
-        return trial
+    def _leave(self, records: Records) -> None:
+        for seq, raw in records:
+            self.returned(seq, raw)
+
+    def _fail_for_good(self, records: Records, trials: list[Trial], failure: Failure) -> None:
+        kind = classify(failure, self._retry)
+        if kind is Kind.EXHAUSTED:
+            self._end_outside(records, "no quota is left", exhausted(failure))
+            return
+        answered = self.capacity.served if kind is Kind.PERMANENT else self.capacity.returned
+        answered([seq for seq, _ in records])
+        if len(records) > 1 and may_be_parted(failure):
+            self._part(records, trials)
+        else:
+            self._give_up(records, trials, failure)
+
+    def _end_outside(self, records: Records, reason: str, error: BatchmillError) -> None:
+        """End the run for a cause that lies outside of these and all other records."""
+        self.letters.close()
+        self._stop.drain(reason, error=error)
+        self._leave(records)
 
     def _part(self, records: Records, trials: list[Trial]) -> None:
         """Call them again in halves, at no charge, to find the one that makes the call fail."""
@@ -169,74 +201,48 @@ class RunDesk:
             trial.company = half_of(len(records))
             self.trials.wait(now, seq, raw)
 
-    def _put_off(self, records: Records, trials: list[Trial], again: Again) -> None:
-        """Let them wait for their next attempt, all for the same."""
-        now = self.clock.now()
-        if again.pause_s:
-            self._pacer.pause(now + again.pause_s)
-        self.retries += len(records)
-        for (seq, raw), trial in zip(records, trials, strict=True):
-            if not again.counts:
-                trial.used -= 1
-                trial.throttled_s += max(LEAST_WAIT_S, again.wait_s)
-            self.trials.wait(now + again.wait_s, seq, raw)
+    def _pause(self, records: Records, trials: list[Trial], again: Again, failure: Failure) -> None:
+        """Let nobody start a call for as long as the server asks, or as it seems to need."""
+        now, in_flight = self.clock.now(), self.in_flight()
+        seqs = [seq for seq, _ in records]
+        jitter = self.clock.jitter()
+        wait_s = self.capacity.busy(seqs, again.pause_s or 0.0, in_flight, now, jitter)
+        self._pacer.pause(self.capacity.resumes_at)
+        if not again.pause_s and self.capacity.given_up(now):
+            self._end_outside(records, "the service stays busy", busy(failure))
+            return
+        self._put_off(records, trials, again, wait_s)
 
-    def _give_up_all(self, records: Records, trials: list[Trial], failure: Failure) -> None:
+    def _put_off(
+        self, records: Records, trials: list[Trial], again: Again, least_s: float = 0.0
+    ) -> None:
+        """Let them wait for their next attempt, all for the same."""
+        now, wait_s = self.clock.now(), max(again.wait_s, least_s)
+        for (seq, raw), trial in zip(records, trials, strict=True):
+            trial.put_off(wait_s, free=not again.counts)
+            self.trials.wait(now + wait_s, seq, raw)
+
+    def _give_up(self, records: Records, trials: list[Trial], failure: Failure) -> None:
         for (seq, raw), trial in zip(records, trials, strict=True):
             del self.trials.of[seq]
-            self._give_up(self._letter(seq, raw, failure, trial), trial.was)
+            self.letters.add(self._letter(seq, raw, failure, trial), trial.was)
 
     def _letter(self, seq: int, raw: Any, failure: Failure, trial: Trial) -> DeadLetter:
         whole = not isinstance(raw, Oversized)
         return DeadLetter(
             seq=seq,
             raw=raw if whole else raw.head,
-            failure=failure,
-            attempts=trial.made,
+            failure=failure._replace(error=None),
+            attempts=trial.attempts,
             first_at=trial.first_at,
             last_at=self.clock.wall(),
             key=self._codec.key_of(raw) if whole else None,
             complete=whole,
         )
 
-    def _give_up(self, letter: DeadLetter, was: Outcome | None) -> None:
-        self._held[letter.seq] = was
-        if was is not None:
-            # It is known to fail, so it says nothing of how this run begins.
-            self._bury([letter])
-            return
-        self._tell_guard()
-        self._bury(self._guard.failed(letter))
-        alarm = self._guard.alarm
-        if alarm:
-            self._stop.cancel(alarm, error=_systemic(alarm, letter))
-
-    def _tell_guard(self) -> None:
-        """Let the guard hear of the successes since it last did."""
-        done = len(self.seqs) + len(self.filtered)
-        if done > self._known and self._guard.watching:
-            self._bury(self._guard.succeeded())
-        self._known = done
-
-    def _bury(self, letters: Iterable[DeadLetter]) -> None:
-        for letter in letters:
-            was = self._held.pop(letter.seq)
-            self.errors_by_type[letter.failure.type] += 1
-            self.counts.failed += 1
-            if was is None or was == "failed":
-                self.draft.failed(letter, before=was is not None)
-            else:
-                self._note_rerun(letter)
-            if self._guard.too_many(self.counts.failed, self.counts.settled + self._known):
-                self._stop.drain("too many failures", error=_too_many(self.counts.failed, letter))
-
-    def _note_rerun(self, letter: DeadLetter) -> None:
-        self.failed_reruns += 1
-        if self.failed_reruns <= NOTED:
-            failure = letter.failure
-            self._note(f"record {letter.seq} failed when it was run again ({failure.type}:"
-                       f" {failure.message}); its result stands, and it waits for the next run",
-                       "warning")  # fmt: skip
+    def _hear(self) -> None:
+        """Let it be known what has succeeded since that was last asked."""
+        self.letters.hear(len(self.seqs) + len(self.filtered))
 
     def settle(self) -> None:
         """Move what the slots have reported into the draft of the next commit."""
@@ -246,12 +252,14 @@ class RunDesk:
             self.latencies.clear()
         if not self.seqs and not self.filtered:
             return
-        self._tell_guard()
-        self._known = 0
+        self._hear()
+        self.letters.counted()
         self.counts.succeeded += len(self.seqs)
         self.counts.filtered += len(self.filtered)
+        if self.capacity.limited:
+            self.capacity.served([*self.seqs, *self.filtered])
         if self.trials.of:
-            self._settle_earlier()
+            self._settle_tried()
         if self.seqs:
             self.draft.succeeded(self.seqs, self.rows)
         if self.filtered:
@@ -260,37 +268,25 @@ class RunDesk:
         self.rows.clear()
         self.filtered.clear()
 
-    def _settle_earlier(self) -> None:
+    def _settle_tried(self) -> None:
         """Settle the records among them that earlier runs knew, and leave the others."""
-        earlier = self.trials.close(self.seqs)
+        earlier = self._close(self.seqs)
         if earlier:
             self.seqs[:], self.rows[:], known = split(self.seqs, self.rows, earlier)
             for seq, row in known:
                 self.draft.again(seq, earlier[seq], "succeeded", [row])
-        earlier = self.trials.close(self.filtered)
+        earlier = self._close(self.filtered)
         for seq, was in earlier.items():
             self.filtered.remove(seq)
             self.draft.again(seq, was, "filtered", [])
 
+    def _close(self, seqs: Sequence[int]) -> dict[int, Outcome]:
+        """Forget the trials of records that now have an outcome; returns what some were before."""
+        closed = self.trials.close(seqs)
+        self.retries += sum(trial.calls > 0 for trial in closed.values())
+        return {seq: trial.was for seq, trial in closed.items() if trial.was}
+
     def finish(self) -> None:
         """Settle all there is; dead letters that gave no alarm are written after all."""
         self.settle()
-        if self._guard.alarm is None:
-            self._bury(self._guard.release())
-
-
-def _systemic(alarm: str, letter: DeadLetter) -> SystemicFailure:
-    first = f"{letter.failure.type}: {letter.failure.message}".splitlines()[0]
-    return SystemicFailure(
-        f"{alarm}: {first}",
-        hint="no dead letters were written for them; mend the task or its settings and run again"
-        " (systemic_after = 0 switches this check off)",
-    )
-
-
-def _too_many(failed: int, letter: DeadLetter) -> TooManyFailures:
-    return TooManyFailures(
-        f"{failed} records failed, which is more than max_failures allows; the last one, seq"
-        f" {letter.seq}: {letter.failure.type}: {letter.failure.message}",
-        hint="see `batchmill failures`; run again to go on",
-    )
+        self.letters.end()

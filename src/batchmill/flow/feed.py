@@ -44,7 +44,8 @@ class RunFeed:
         together: int,
     ) -> None:
         self.piece: Iterator[tuple[int, Any]] = iter(())
-        self.paced = paced
+        self._paced = paced
+        self._capacity = desk.capacity
         self.idle = 0
         self.until = 0.0
         self.pending = pending
@@ -128,6 +129,10 @@ class RunFeed:
         )
 
     @property
+    def paced(self) -> bool:
+        return self._paced or self._capacity.limited
+
+    @property
     def in_flight(self) -> int:
         return self._slots - self.idle
 
@@ -142,14 +147,17 @@ class RunFeed:
             self._ended = True
             return
         now = self._now()
-        if not self._give(self.pending.next(self._most(), now)):
-            await self._wait(now)
+        room = self._capacity.room(self.in_flight)
+        if not self._give(self.pending.next(self._most(room), now)):
+            await self._wait(now, room)
+        elif self._capacity.limited:
+            self._capacity.began(self._given.seqs())
 
-    def _most(self) -> int:
-        """How many records the next piece may have."""
+    def _most(self, room: int) -> int:
+        """How many records the next piece may have, where there is room for so many calls."""
         if self._together > 1:
-            return self._together
-        return self.idle if self.paced else self._size
+            return self._together if room else 0
+        return min(self.idle, room) if self.paced else self._size
 
     async def _give_turn(self) -> None:
         """Give every other coroutine a turn, if the last one was PIECE_S ago."""
@@ -177,9 +185,10 @@ class RunFeed:
         self.piece = items if seq is None else enumerate(items, seq)
         return bool(records)
 
-    async def _wait(self, now: float) -> None:
-        """Sleep until a retry is due, the pace allows a start, or something has changed."""
-        waits = self.pending.waits_s(now)
+    async def _wait(self, now: float, room: int) -> None:
+        """Sleep until a retry is due, the pace allows a start, or something has changed: where
+        there is no room, a call has to end."""
+        waits = self.pending.waits_s(now) if room else []
         if not waits and self.idle == self._slots and self.pending.ended():
             self._ended = True
             return

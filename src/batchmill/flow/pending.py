@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from ..core.pacing import Pacer
+from ..core.trial import Trial
 from ..protocols import Source, Store
 from ..records import Block, Mark, Requeued
 from .commit import Committer
 from .desk import RunDesk
 from .fresh import Fresh
 from .stop import Stop
-from .trials import Trial
 
 MAX_WAITING = 10_000
 """Most records in back-off; the source is not read further until they are fewer."""
@@ -28,6 +28,11 @@ class Given(NamedTuple):
 
     records: list[Any]
     seq: int | None = None
+
+    def seqs(self) -> Collection[int]:
+        if self.seq is None:
+            return [seq for seq, _ in self.records]
+        return range(self.seq, self.seq + len(self.records))
 
 
 class Pending:
@@ -100,7 +105,7 @@ class Pending:
         while len(records) < self._within_limit(most) and self._earlier is not None:
             again = self._earlier
             self._earlier = next(self._requeued, None)
-            trial = Trial(was=again.was, made=again.attempts, first_at=again.first_at)
+            trial = Trial(was=again.was, earlier=again.attempts, first_at=again.first_at)
             self._desk.trials.of[again.seq] = trial
             records.append((again.seq, again.raw))
         self._taken += len(records)
@@ -126,6 +131,7 @@ class Pending:
         """Take back what was given out and not started."""
         self._pacer.refund(self._calls(len(records)))
         self._left_over = records + self._left_over
+        self._desk.capacity.returned([seq for seq, _ in records])
 
     @property
     def limited(self) -> bool:

@@ -8,19 +8,17 @@ import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ..core.failures import failure_of
 from ..core.retry import next_attempt
+from ..core.trial import Trial
 from ..errors import ConfigError
 from ..options import Retry, require
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-MIN_THROTTLED_S = 1.0
-"""What a wait that the server asked for counts at least, so that "Retry-After: 0" without end ends.
-"""
 
 
 @overload
@@ -80,20 +78,15 @@ class _Attempts:
     def __init__(self, retry: Retry, jitter: Callable[[], float]) -> None:
         self._retry = retry
         self._jitter = jitter
-        self._made = 0
-        self._throttled_s = 0.0
+        self._trial = Trial()
 
     def wait_after(self, error: Exception) -> float | None:
         """Seconds until the next attempt; None if there is to be none."""
-        self._made += 1
-        again = next_attempt(
-            failure_of(error), self._made, self._throttled_s, self._retry, self._jitter()
-        )
+        failure = failure_of(error, datetime.now(UTC))
+        again = next_attempt(failure, self._trial, self._retry, self._jitter())
         if again is None:
             return None
-        if not again.counts:
-            self._made -= 1
-            self._throttled_s += max(again.wait_s, MIN_THROTTLED_S)
+        self._trial.put_off(again.wait_s, free=not again.counts)
         return again.wait_s
 
 

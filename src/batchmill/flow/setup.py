@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.capacity import Capacity
 from ..core.guard import Guard
 from ..core.ordering import Reorder
 from ..core.pacing import Pacer
@@ -35,11 +36,12 @@ def assemble(
     ahead: int | None = None,
 ) -> Parts:
     """The parts of a run that goes on at `start`. To be called in the event loop of the run."""
-    guard = Guard(job.systemic_after, job.failure_limit)
+    guard = Guard(job.systemic_after, job.failure_limit, engine.calls)
     pacer = Pacer(job.parsed_rate, job.burst)
     reorder = Reorder(store.progress.copy()) if job.order == "input" else None
     draft = Draft(codec.join, reorder, codec.empty)
-    desk = RunDesk(codec, draft, job.retry, guard, pacer, stop, clock, watch.note)
+    desk = RunDesk(codec, draft, job.retry, guard, pacer, Capacity(engine.slots), stop, clock,
+                   watch.note)  # fmt: skip
 
     def written(error: BaseException | None) -> None:
         if error is not None:
@@ -52,6 +54,7 @@ def assemble(
                       ahead=ahead)  # fmt: skip
     feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
                    together=engine.together)  # fmt: skip
+    desk.in_flight = lambda: feed.in_flight
     meter = Meter(watch, desk, feed, engine, store.counts.settled)
     hooks = Hooks(stop, job.grace_s, clock.now)
     ticker = Ticker(desk, feed, committer, engine, meter, hooks, watch, stop, grace_s=job.grace_s)

@@ -4,30 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from ..records import Outcome
-
-
-@dataclass(slots=True)
-class Trial:
-    """What was tried with one record."""
-
-    was: Outcome | None = None
-    """Its outcome in an earlier run."""
-    used: int = 0
-    """Attempts of this run that count."""
-    made: int = 0
-    """Attempts that were made, those of earlier runs included."""
-    first_at: str = ""
-    throttled_s: float = 0.0
-    """How long the server has put this record off."""
-    deaths: int = 0
-    """Processes that died while they called it."""
-    company: int | None = None
-    """With how many records it may be called at most, itself included, because a call for more of
-    them has failed."""
+from ..core.trial import Trial
 
 
 class Trials:
@@ -66,10 +45,9 @@ class Trials:
         """When the next attempt is due."""
         return self._heap[0][0] if self._heap else None
 
-    def close(self, seqs: Iterable[int]) -> dict[int, Outcome]:
-        """Forget the trials of records that now have an outcome; returns what some were before."""
-        closed = {seq: self.of.pop(seq).was for seq in self.of.keys() & set(seqs)}
-        return {seq: was for seq, was in closed.items() if was}
+    def close(self, seqs: Iterable[int]) -> dict[int, Trial]:
+        """Forget the trials of records that now have an outcome; returns them."""
+        return {seq: self.of.pop(seq) for seq in self.of.keys() & set(seqs)}
 
     def __len__(self) -> int:
         return len(self._heap)
