@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from .flow.setup import assemble
 from .flow.stop import Stop
 from .flow.watch import Watch
 from .job import Job
-from .ledger.ledger import now_text
+from .ledger.ledger import SqliteLedger, now_text
 from .ledger.opened import Asked, OpenJob, open_job
 from .protocols import Engine, Observer, Store
 from .records import Counts, Mark
@@ -109,7 +110,7 @@ class Launch:
             already = replace(store.counts)
             every_s = self.job.commit_every_s
             every_s = sink.commit_every_s if every_s is None else every_s
-            parts = self._assemble(store, ledger.marks.resume, every_s)
+            parts = self._assemble(store, ledger.marks.resume, every_s, _paced_s(ledger))
             self._tell_start(store, number=ledger.run)
             await self._flow(parts)
             return self._close(parts, opened, already)
@@ -131,16 +132,20 @@ class Launch:
                 opened.store.check()
                 opened.errors.rewrite(ledger.letters())
             with _into(parts.stop):
-                ledger.end_run(report(), opened.sink.identity())
+                next_start_at = time.time() + parts.pacer.state(time.monotonic())
+                ledger.end_run(report(), opened.sink.identity(), next_start_at=next_start_at)
         return report()
 
-    def _assemble(self, store: Store, start: Mark, commit_every_s: float) -> Parts:
+    def _assemble(
+        self, store: Store, start: Mark, commit_every_s: float, paced_s: float | None = None
+    ) -> Parts:
         source = None if self._manner.only else self._source
         clock = Clock(time.monotonic, now_text, random.random)
         return assemble(self.job, source=source, start=start, codec=self._codec,
                         engine=self.engine, store=store, commit_every_s=commit_every_s,
                         stop=self.stop, clock=clock, watch=self._watch,
-                        ahead=None if self.job.sink else self._memory.ahead)  # fmt: skip
+                        ahead=None if self.job.sink else self._memory.ahead,
+                        paced_s=paced_s)  # fmt: skip
 
     def _tell_start(self, store: Store, number: int) -> None:
         self._watch.tell(
@@ -160,6 +165,14 @@ class Launch:
             await flow(parts)
         except Exception as error:
             parts.stop.cancel("an error in the run", error=error)
+
+
+def _paced_s(ledger: SqliteLedger) -> float | None:
+    """How far the calls that earlier runs have started hold back the next one, in seconds. Of a run
+    that was killed nobody knows when it last started one."""
+    if ledger.run == 1:
+        return None
+    return math.inf if ledger.follows_a_kill else ledger.state.next_start_at - time.time()
 
 
 @contextmanager

@@ -259,8 +259,6 @@ class Commit:
     """Bytes in `chunks`."""
     weight: int = 0
     """Bytes that all of it takes in memory, about."""
-    next_start_at: float = 0.0
-    """When the pace lets the next call start, in seconds since the epoch; 0.0 if it is not kept."""
 
     def __bool__(self) -> bool:
         return bool(

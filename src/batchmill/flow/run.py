@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from ..core.pacing import Pacer
 from ..protocols import Engine, Source, Store
 from .commit import Committer
 from .desk import RunDesk
@@ -31,6 +32,7 @@ class Parts:
     source: Source | None
     engine: Engine
     store: Store
+    pacer: Pacer
     desk: RunDesk
     feed: RunFeed
     committer: Committer

@@ -34,10 +34,16 @@ def assemble(
     clock: Clock,
     watch: Watch,
     ahead: int | None = None,
+    paced_s: float | None = None,
 ) -> Parts:
-    """The parts of a run that goes on at `start`. To be called in the event loop of the run."""
+    """The parts of a run that goes on at `start`. To be called in the event loop of the run.
+
+    `paced_s` is how far the starts of earlier runs reach beyond now (`Pacer.state`).
+    """
     guard = Guard(job.systemic_after, job.failure_limit, engine.calls)
     pacer = Pacer(job.parsed_rate, job.burst)
+    if paced_s is not None:
+        pacer.resume(paced_s, clock.now())
     reorder = Reorder(store.progress.copy()) if job.order == "input" else None
     draft = Draft(codec.join, reorder, codec.empty)
     desk = RunDesk(codec, draft, job.retry, guard, pacer, Capacity(engine.slots), stop, clock,
@@ -58,4 +64,4 @@ def assemble(
     meter = Meter(watch, desk, feed, engine, store.counts.settled)
     hooks = Hooks(stop, job.grace_s, clock.now)
     ticker = Ticker(desk, feed, committer, engine, meter, hooks, watch, stop, grace_s=job.grace_s)
-    return Parts(source, engine, store, desk, feed, committer, ticker, hooks, meter, stop)
+    return Parts(source, engine, store, pacer, desk, feed, committer, ticker, hooks, meter, stop)

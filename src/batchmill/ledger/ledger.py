@@ -163,7 +163,6 @@ class SqliteLedger(LedgerState):
             self._settle(commit)
             if commit.marks:
                 state.source_complete = False
-            state.next_start_at = commit.next_start_at or state.next_start_at
             self._write_letters(db, commit)
             self.note_rowless(commit.rowless)
             self._grow_output(commit, region)
