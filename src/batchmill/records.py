@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["succeeded", "filtered", "failed"]
+Unfinished = Literal["no", "if broken", "yes"]
 
 MESSAGE_CHARS = 4096
 """Longest error message and traceback that is kept."""
@@ -34,6 +35,8 @@ class Block:
     mark: Mark
     records: Sequence[Any]
     end: Mark
+    unfinished: Unfinished = "no"
+    """Whether its last record is half-written: the source, which it ends with, is being written."""
 
 
 class Taken(NamedTuple):

@@ -272,11 +272,17 @@ class RunDesk:
             self.filtered.remove(seq)
             self.draft.again(seq, was, "filtered", [])
 
+    def let_go(self) -> bool:
+        """Write the dead letters that the guard holds back; whether there were any."""
+        letters = self._guard.release()
+        self._bury(letters)
+        return bool(letters)
+
     def finish(self) -> None:
         """Settle all there is; dead letters that gave no alarm are written after all."""
         self.settle()
         if self._guard.alarm is None:
-            self._bury(self._guard.release())
+            self.let_go()
 
 
 def _systemic(alarm: str, letter: DeadLetter) -> SystemicFailure:
