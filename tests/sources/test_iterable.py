@@ -118,7 +118,7 @@ def test_items_that_were_drawn_before_an_error_are_handed_out():
 def test_reading_goes_on_at_any_record(seq):
     whole = list(JsonItemSource(PEOPLE, encode_value).blocks(Mark()))
     lines = [line for block in whole for line in block.records]
-    cut = JsonItemSource(PEOPLE, encode_value)._cut(seq)
+    cut = JsonItemSource(PEOPLE, encode_value)._cut([PEOPLE], seq)
     mark = next((block.end for block in cut if block.end.seq == seq), Mark())
 
     source = JsonItemSource(once(PEOPLE), encode_value)
