@@ -75,7 +75,7 @@ class NotingStore(MemoryStore):
 class AtHand(ItemSource):
     """Items that nobody has to wait for, and so no thread draws: its time would not be virtual."""
 
-    def arriving(self, mark: Mark, ready: Any, together: int) -> Any:  # noqa: ARG002
+    def arriving(self, mark: Mark, ready: Any, together: int) -> Any:
         return self.blocks(mark)
 
 

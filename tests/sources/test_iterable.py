@@ -74,7 +74,7 @@ def test_items_that_are_not_what_they_were_are_refused_before_any_is_called(tmp_
 def test_items_that_come_but_once_are_compared_before_any_is_called(tmp_path, items):
     called = []
     sink = tmp_path / "out.jsonl"
-    run(Job(source=once(PEOPLE), task=lambda record: record, sink=sink, limit=50))
+    run(Job(source=PEOPLE, task=lambda record: record, sink=sink, limit=50))
 
     report = run(Job(source=once(items), task=called.append, sink=sink))
 

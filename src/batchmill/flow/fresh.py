@@ -81,9 +81,10 @@ class Fresh:
         self._behind, self._reached = self._reached, self._source.fraction(block.end)
 
     def _is_half_written(self, block: Block) -> bool:
-        if block.unfinished == "if broken" and self._lasting:
-            return any(held_by(raw, self._reader) == "broken" for raw in block.records)
-        return block.unfinished == "yes" and self._lasting
+        """Whether to leave it: a record may be whole by the next run, its dead letter never is."""
+        if not self._lasting or block.unfinished == "no":
+            return False
+        return block.unfinished == "yes" or held_by(block.records[-1], self._reader) == "broken"
 
     def blanks(self, most: int) -> int:
         """How many of the next records are blank lines, up to `most`."""
