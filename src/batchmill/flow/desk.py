@@ -267,15 +267,13 @@ class RunDesk:
             self.seqs[:], self.rows[:], known = split(self.seqs, self.rows, earlier)
             for seq, row in known:
                 self.draft.again(seq, earlier[seq], "succeeded", [row])
-        earlier = self.trials.close(self.filtered)
-        for seq, was in earlier.items():
+        for seq, was in self.trials.close(self.filtered).items():
             self.filtered.remove(seq)
             self.draft.again(seq, was, "filtered", [])
 
     def let_go(self) -> bool:
         """Write the dead letters that the guard holds back; whether there were any."""
-        letters = self._guard.release()
-        self._bury(letters)
+        self._bury(letters := self._guard.release())
         return bool(letters)
 
     def finish(self) -> None:
