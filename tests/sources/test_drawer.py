@@ -186,3 +186,16 @@ def test_it_sees_the_context_variables_of_its_user():
 
     with Taker(name.get() for _ in range(1)) as taker:
         assert [["somebody"]] == list(taker.rest())
+
+
+def test_what_it_raises_when_it_is_let_go_is_told(caplog):
+    def items():
+        try:
+            yield from range(100)
+        finally:
+            raise OSError("it does not close")
+
+    with Taker(items()) as taker:
+        taker.some()
+
+    assert "it does not close" in caplog.text

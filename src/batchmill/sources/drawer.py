@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 import time
 from collections import deque
@@ -24,6 +25,9 @@ FILL_S = 1.0
 LET_GO_S = 0.5
 """How long the end of a run waits for an iterable to give an item, and to be closed. One that does
 not is left alone with its thread, which keeps no interpreter from its end."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Drawer:
@@ -121,6 +125,8 @@ class Drawer:
             self._draw_from(iter(self._items))
         except BaseException as error:
             self._error = error
+            if self._closed:
+                _log.warning("the source failed when the run had let it go", exc_info=error)
         self._ended = True
         self._tell()
 
