@@ -74,7 +74,7 @@ PAGES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "extending": (
         "Extending",
         {
-            "batchmill.protocols": ("Source", "Sink", "Observer"),
+            "batchmill.protocols": ("Source", "Arriving", "Sink", "Observer"),
             "batchmill.events": ("RunStarted", "Progressed", "Noted", "RunEnded"),
             "batchmill.testing": ("SourceContract", "SinkContract", "ObserverContract"),
         },

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .events import Event
 from .records import Block, Columns, Commit, Counts, Failure, Mark, Region, Requeued, Taken
@@ -39,6 +39,22 @@ class Source(Protocol):
 
     def fraction(self, mark: Mark) -> float | None:
         """How much of the source lies before `mark`, from 0 to 1; None if that is not known."""
+        ...
+
+
+@runtime_checkable
+class Arriving(Protocol):
+    """A source, besides, whose records may keep their reader waiting for as long as they like."""
+
+    def arriving(
+        self, mark: Mark, ready: Callable[[], None], together: int
+    ) -> Generator[Block, None, None]:
+        """As `blocks`, and never waits: an empty block says that there is nothing yet.
+
+        `ready` is then called once, in whatever thread, when there is more. Where one call takes
+        several records, `together`, blocks are cut so that calls are full, as far as that is
+        worth waiting for. Closing it lets go what is read from, in the thread that reads it.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
 Outcome = Literal["succeeded", "filtered", "failed"]
+Unfinished = Literal["no", "if broken", "yes"]
 
 
 class OutcomeCode(IntEnum):
@@ -64,6 +65,8 @@ class Block:
     mark: Mark
     records: Sequence[Any]
     end: Mark
+    unfinished: Unfinished = "no"
+    """Whether its last record is half-written: the source, which it ends with, is being written."""
 
 
 class Taken(NamedTuple):
@@ -148,6 +151,18 @@ class Failure(NamedTuple):
             lineage=lineage,
             error=error,
         )
+
+    def kept(self, *, with_error: bool) -> Failure:
+        """The failure as it is kept: without the exception, or with one that holds no frames."""
+        if self.error is None or not with_error:
+            return self._replace(error=None)
+        each: BaseException | None = self.error
+        for _ in range(FRAMES):
+            if each is None:
+                break
+            each.__traceback__ = None
+            each = each.__cause__ or each.__context__
+        return self
 
 
 def _trace_of(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,10 @@ class Little:
         """Make the source of these lines: bytes as they are, anything else as JSON."""
         encoded = [x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines]
         self.source.write_bytes(b"\n".join(encoded) + end)
+
+    def age(self) -> None:
+        """Have the source be of long ago, as one that nobody writes any more."""
+        os.utime(self.source, (0, 0))
 
     def text(self) -> bytes:
         data = self.output.read_bytes()

@@ -62,6 +62,7 @@ def test_a_file_that_grows_behind_its_open_line_goes_on_there(little, more):
 def test_an_open_line_that_goes_on_is_another_record(little, key):
     little.options["key"] = key
     little.write({"id": 1}, b'{"id": 2, "n": 1', end=b"")
+    little.age()
     assert little.run().failed == 1
     little.source.write_bytes(little.source.read_bytes() + b'2}\n{"id": 3}\n')
 
@@ -336,6 +337,7 @@ def test_a_line_of_a_hundred_megabytes_is_a_dead_letter_and_takes_bounded_memory
         for _ in range(100):
             file.write(b"a" * 1_000_000)
         file.write(b'"}' + end)
+    little.age()
     script = textwrap.dedent("""
         import sys
         from pathlib import Path

@@ -72,6 +72,13 @@ class NotingStore(MemoryStore):
         self.commits.append(commit)
 
 
+class AtHand(ItemSource):
+    """Items that nobody has to wait for, and so no thread draws: its time would not be virtual."""
+
+    def arriving(self, mark: Mark, ready: Any, together: int) -> Any:
+        return self.blocks(mark)
+
+
 class Stage:
     """One run of an async task over items, on the async engine and on virtual time."""
 
@@ -101,7 +108,7 @@ class Stage:
         self.parts: Parts
         self.loop: VirtualLoop
         self._task = task
-        self._source = ItemSource(items) if source is None else source
+        self._source = AtHand(items) if source is None else source
         self._codec = codec or item_codec()
         self._engine = engine
         self._ahead = ahead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 
 import pytest
@@ -63,6 +64,7 @@ def test_the_records_of_a_file_go_through_a_job(path):
 
 def test_a_record_that_is_cut_short_is_a_dead_letter_and_must_not_go_on(path):
     path.write_bytes(struct.pack("<2I", 1, 2) + b"\n\n")
+    os.utime(path, (0, 0))
     report = go(path)
     assert (report.succeeded, report.failed) == (2, 1)
 

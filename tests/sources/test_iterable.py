@@ -74,7 +74,7 @@ def test_items_that_are_not_what_they_were_are_refused_before_any_is_called(tmp_
 def test_items_that_come_but_once_are_compared_before_any_is_called(tmp_path, items):
     called = []
     sink = tmp_path / "out.jsonl"
-    run(Job(source=once(PEOPLE), task=lambda record: record, sink=sink, limit=50))
+    run(Job(source=PEOPLE, task=lambda record: record, sink=sink, limit=50))
 
     report = run(Job(source=once(items), task=called.append, sink=sink))
 
@@ -118,7 +118,7 @@ def test_items_that_were_drawn_before_an_error_are_handed_out():
 def test_reading_goes_on_at_any_record(seq):
     whole = list(JsonItemSource(PEOPLE, encode_value).blocks(Mark()))
     lines = [line for block in whole for line in block.records]
-    cut = JsonItemSource(PEOPLE, encode_value)._cut(seq)
+    cut = JsonItemSource(PEOPLE, encode_value)._cut([PEOPLE], seq)
     mark = next((block.end for block in cut if block.end.seq == seq), Mark())
 
     source = JsonItemSource(once(PEOPLE), encode_value)

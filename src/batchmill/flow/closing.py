@@ -51,7 +51,7 @@ def _reason(run: Parts, state: State) -> str:
         return str(run.stop.error)
     if run.stop.asked:
         return run.stop.reason
-    return "the limit is reached" if state == "incomplete" and run.feed.pending.limited else ""
+    return run.feed.pending.unread if state == "incomplete" else ""
 
 
 def _exit_code(run: Parts, state: State, failed: int) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from ..protocols import Store
 from ..records import Commit
 from .draft import Draft
+from .one_thread import OneThread
 
 COMMIT_BYTES = 4 << 20
 """A commit is made as soon as it holds so many bytes of results and dead letters,"""
@@ -35,7 +35,7 @@ class Committer:
         self._every_s = every_s
         self._now = now
         self._notify = written
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchmill-commit")
+        self._thread = OneThread("batchmill-commit")
         self._writing: asyncio.Future[None] | None = None
         self._last_at = now()
         self._finished = False

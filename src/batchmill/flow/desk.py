@@ -232,7 +232,7 @@ class RunDesk:
         return DeadLetter(
             seq=seq,
             raw=raw if whole else raw.head,
-            failure=failure._replace(error=None),
+            failure=failure.kept(with_error=self._codec.empty is None),
             attempts=trial.attempts,
             first_at=trial.first_at,
             last_at=self.clock.wall(),
@@ -289,4 +289,4 @@ class RunDesk:
     def finish(self) -> None:
         """Settle all there is; dead letters that gave no alarm are written after all."""
         self.settle()
-        self.letters.end()
+        self.letters.let_go()

@@ -30,6 +30,11 @@ class RunFeed:
     Everything that is not done for every record is done between two pieces: settling, committing,
     pacing, back-pressure, stopping. A piece ends after PIECE_S, or with the first failure, so none
     of it waits long. With `together` above 1 a piece is what one call gets.
+
+    What it waits for can always happen without it: a call ends, a retry or a start is due, a commit
+    is through, the source has more. Nothing is under way when there is none of these, so what only
+    further records would bring, the verdict on the dead letters that the guard holds back, is not
+    waited for: they are let go.
     """
 
     def __init__(
@@ -186,12 +191,19 @@ class RunFeed:
         return bool(records)
 
     async def _wait(self, now: float, room: int) -> None:
-        """Sleep until a retry is due, the pace allows a start, or something has changed: where
-        there is no room, a call has to end."""
+        """Sleep until a retry is due, the pace allows a start, the source has more, or something
+        has changed: where there is no room, a call has to end. With nothing under way, end, or have
+        what is held back let go."""
         waits = self.pending.waits_s(now) if room else []
-        if not waits and self.idle == self._slots and self.pending.ended():
-            self._ended = True
-            return
+        if not waits and self.idle == self._slots:
+            if self.pending.ended(now):
+                self._ended = True
+                return
+            if self.pending.needs_letters(now) and self._desk.letters.let_go():
+                return
+        look_s = self.pending.look_s()
+        if look_s is not None:
+            waits.append(look_s)
         timer = None
         if waits:
             loop = asyncio.get_running_loop()

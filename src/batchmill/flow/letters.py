@@ -60,9 +60,11 @@ class Letters:
         """The successes heard of are counted by now."""
         self._heard = 0
 
-    def end(self) -> None:
-        """Write what is held back and gave no alarm."""
-        self._write(self._guard.release())
+    def let_go(self) -> bool:
+        """Write what is held back and gave no alarm; whether there was any."""
+        held = self._guard.release()
+        self._write(held)
+        return bool(held)
 
     def close(self) -> None:
         """Write no other dead letter: the run is to end for a cause outside of the records."""

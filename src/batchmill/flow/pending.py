@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from ..core.pacing import Pacer
 from ..core.trial import Trial
-from ..protocols import Source, Store
-from ..records import Block, Mark, Requeued
+from ..protocols import Store
+from ..records import Mark, Requeued
 from .commit import Committer
 from .desk import RunDesk
-from .fresh import Fresh
+from .fresh import Fresh, let_go
 from .stop import Stop
 
 MAX_WAITING = 10_000
@@ -21,6 +21,11 @@ MAX_AHEAD = 100_000
 PROMPT_S = 0.1
 """A commit that has not ended by then waits for whoever takes the results. The store may then want
 the reader to be less far ahead."""
+MOST_SKIPPED = 16
+"""Most blocks without a record to be called that are read before others get their turn."""
+SILENT_S = 1.0
+"""How long a source that has nothing yet is waited for by what it may not need: a limit that is
+reached, and dead letters that the guard holds back."""
 
 
 class Given(NamedTuple):
@@ -43,20 +48,18 @@ class Pending:
 
     def __init__(
         self,
-        source: Source | None,
+        fresh: Fresh,
         store: Store,
         desk: RunDesk,
         committer: Committer,
         pacer: Pacer,
         stop: Stop,
         *,
-        start: Mark,
         limit: int | None,
         together: int,
         ahead: int | None,
     ) -> None:
-        self.read_to = start
-        self.exhausted = source is None
+        self._fresh = fresh
         self._desk = desk
         self._committer = committer
         self._pacer = pacer
@@ -66,16 +69,20 @@ class Pending:
         self._max_ahead = ahead or MAX_AHEAD
         self._taken = 0
         self._store = store
-        self._source = source
-        self._behind = self._reached = source.fraction(start) if source else None
-        self._fresh = Fresh(source.blocks(start) if source else iter(()), store)
+        self._silent_since: float | None = None
+        """Since when the source has had nothing yet."""
+        self._skipping = False
+        """Whether blocks without a record to be called were read, and others are to get a turn."""
         self._requeued: Iterator[Requeued] = store.requeued()
         self._earlier = next(self._requeued, None)
         """The next record of an earlier run that is to be called again."""
-        self._broken: Exception | None = None
-        """Why the source cannot be read further. What was read before is called all the same."""
         self._left_over: list[tuple[int, Any]] = []
         """Records that were given out before and not started."""
+
+    def close(self) -> None:
+        """Let go what records are read from."""
+        let_go(self._requeued)
+        self._fresh.close()
 
     def next(self, most: int, now: float) -> Given | None:
         """Up to `most` records that may be called now. The pace counts them as started."""
@@ -112,20 +119,42 @@ class Pending:
         return Given(records) if records else None
 
     def fresh(self, most: int) -> Given | None:
-        """Up to `most` records of the source. It is up to the caller to have counted them."""
-        if self.exhausted or self._broken or self.limited:
-            return None
+        """Up to `most` records of the source. It is up to the caller to have counted them.
+
+        Beyond the limit there are blank lines only, which are no records: a source that ends with
+        them is complete.
+        """
         if not self._has_room():
             self._committer.offer(self._desk.draft, at_once=True)
             return None
-        while not self._fresh.ready:
-            self._read_on()
-            if self.exhausted or self._broken or self._stop.asked:
-                return None
-        count = self._within_limit(min(most, self._fresh.ready))
+        if not self._read_on():
+            return None
+        most = min(most, self._fresh.ready)
+        count = self._within_limit(most) or self._fresh.blanks(most)
+        if not count:
+            return None
         self._taken += count
         seq, lines = self._fresh.take(count)
         return Given(lines, seq)
+
+    def _read_on(self) -> bool:
+        """Read until there are records, if there are any now."""
+        skipped = 0
+        while not self._fresh.ready and self._fresh.readable and skipped < MOST_SKIPPED:
+            mark = self._fresh.read_on()
+            if mark is None:
+                break
+            self._desk.draft.commit.marks.append(mark)
+            skipped += 1
+        self._skipping = skipped == MOST_SKIPPED and not self._fresh.ready
+        self._note_silence()
+        return self._fresh.ready > 0
+
+    def _note_silence(self) -> None:
+        if not self._fresh.silent:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = self._desk.clock.now()
 
     def put_back(self, records: list[tuple[int, Any]]) -> None:
         """Take back what was given out and not started."""
@@ -149,56 +178,67 @@ class Pending:
         prompt = self._committer.busy_s < PROMPT_S
         return ahead < (MAX_AHEAD if prompt else self._max_ahead) and self._desk.draft.has_room
 
-    def _read_on(self) -> None:
-        try:
-            block = self._fresh.read()
-        except Exception as error:
-            self._broken = error
-            return
-        if block is None:
-            self.exhausted = True
-            return
-        self.read_to = block.end
-        self._desk.draft.commit.marks.append(block.end)
-        self._measure(block)
+    @property
+    def read_to(self) -> Mark:
+        """How far the source has been read."""
+        return self._fresh.read_to
 
-    def _measure(self, block: Block) -> None:
-        """Note which share of the source this block makes up."""
-        assert self._source
-        self._behind, self._reached = self._reached, self._source.fraction(block.end)
+    @property
+    def exhausted(self) -> bool:
+        """Whether the source has been read to its end."""
+        return self._fresh.exhausted
 
     @property
     def fraction(self) -> float | None:
-        """Share of the source that has been given out, from 0 to 1; None if that is not known.
+        """Share of the source that has been given out, from 0 to 1; None if that is not known."""
+        return self._fresh.fraction
 
-        Within a block every record counts the same.
-        """
-        if self._behind is None or self._reached is None:
-            return self._reached
-        return self._behind + (self._reached - self._behind) * self._fresh.given
+    @property
+    def unread(self) -> str:
+        """Why there may be more to be read, if the run was not told to end."""
+        if self._fresh.half_written:
+            return "the last record of the source is half-written, and is left to the next run"
+        return "the limit is reached" if self.limited else ""
 
     def waits_s(self, now: float) -> list[float]:
         """Seconds until the next moments at which there may be a record that can be called."""
         pace_s = self._pacer.wait_s(now)
         due_at = self._desk.trials.next_at
         waits = [] if due_at is None else [max(due_at - now, pace_s)]
-        if self._has_more() and pace_s > 0:
+        if pace_s > 0 and self._has_more(now):
             waits.append(pace_s)
         return waits
 
-    def _has_more(self) -> bool:
-        readable = not (self.exhausted or self._broken)
-        more = readable or self._earlier is not None
-        return bool(self._left_over) or (more and not self.limited)
+    def look_s(self) -> float | None:
+        """Seconds until the source is to be asked again, whether it has called for it or not."""
+        if self._skipping:
+            return 0.0
+        return None if self._silent_since is None else SILENT_S / 2
 
-    def ended(self) -> bool:
-        """Whether there is nothing left but what is being called. Reads on to find out."""
-        while self.limited and not (
-            self.exhausted or self._broken or self._fresh.ready or self._stop.asked
-        ):
-            self._read_on()
-        if self._has_more() or len(self._desk.trials):
+    def _silent(self, now: float) -> bool:
+        """Whether the source has had nothing for so long that nothing else is to wait for it."""
+        return self._silent_since is not None and now - self._silent_since >= SILENT_S
+
+    def _has_more(self, now: float) -> bool:
+        """Whether more may be called in this run."""
+        if self._left_over:
+            return True
+        if not self.limited:
+            return self._fresh.readable or self._earlier is not None
+        if self._fresh.ready:
+            return self._fresh.blanks(1) > 0
+        return self._fresh.readable and not self._silent(now)
+
+    def needs_letters(self, now: float) -> bool:
+        """Whether it may take the dead letters that the guard holds back to go on: there is no room
+        before they are settled, or the source is silent, perhaps until their outcomes are seen."""
+        barred = not self._has_room() and not self._committer.busy
+        return barred or self._silent(now)
+
+    def ended(self, now: float) -> bool:
+        """Whether there is nothing left but what is being called."""
+        if self._has_more(now) or len(self._desk.trials):
             return False
-        if self._broken:
-            self._stop.drain("the source cannot be read further", error=self._broken)
+        if self._fresh.error:
+            self._stop.drain("the source cannot be read further", error=self._fresh.error)
         return True

@@ -12,6 +12,7 @@ These functions only wait; what is decided is decided by the feed (what is calle
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass
 
 from ..core.pacing import Pacer
@@ -48,14 +49,15 @@ async def flow(run: Parts) -> None:
     Returns when the source and the retries are used up, or when the stop signal says so; then
     `run.stop` tells why. Whatever happens, what was done is committed before the task is shut down.
     """
-    async with run.ticker, run.hooks, run.engine.open():
-        with run.hooks.over():
-            async with run.committer:
-                try:
-                    await _serve(run)
-                finally:
-                    run.desk.finish()
-                    await run.committer.finish(run.desk.draft)
+    with closing(run.feed.pending):
+        async with run.ticker, run.hooks, run.engine.open():
+            with run.hooks.over():
+                async with run.committer:
+                    try:
+                        await _serve(run)
+                    finally:
+                        run.desk.finish()
+                        await run.committer.finish(run.desk.draft)
 
 
 async def _serve(run: Parts) -> None:

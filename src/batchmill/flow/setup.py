@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from ..core.capacity import Capacity
 from ..core.guard import Guard
 from ..core.ordering import Reorder
@@ -13,6 +16,7 @@ from .commit import Committer
 from .desk import Clock, RunDesk
 from .draft import Draft
 from .feed import RunFeed
+from .fresh import Fresh
 from .hooks import Hooks
 from .pending import Pending
 from .run import Parts
@@ -54,10 +58,18 @@ def assemble(
             stop.cancel("results could not be written", error=error)
         feed.wake()
 
+    loop = asyncio.get_running_loop()
+
+    def ready() -> None:
+        # A source may find more when the run, and its loop, have ended.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(feed.wake)
+
     committer = Committer(store, commit_every_s, clock.now, written)
-    pending = Pending(source, store, desk, committer, pacer, stop,
-                      start=start, limit=job.limit, together=engine.together,
-                      ahead=ahead)  # fmt: skip
+    fresh = Fresh(source, start, store, codec, ready, together=engine.together,
+                  lasting=job.sink is not None)  # fmt: skip
+    pending = Pending(fresh, store, desk, committer, pacer, stop, limit=job.limit,
+                      together=engine.together, ahead=ahead)  # fmt: skip
     feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
                    together=engine.together)  # fmt: skip
     desk.in_flight = lambda: feed.in_flight

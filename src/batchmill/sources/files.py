@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,12 +15,16 @@ from typing import Any, Protocol
 
 from ..errors import Changed, SourceError
 from ..files.streams import reading
-from ..records import Block, Mark
+from ..records import Block, Mark, Unfinished
 from .lines import LineReader, Place
 
 FILE_BYTES = 1 << 42
 """Offsets of one file, in the offset of a mark: 4 TiB. A mark in the third file of a source has an
 offset of twice that and more, so that reading goes on there without a look at the first two."""
+
+RECENT_S = 10.0
+"""A file that was changed so short a time ago may be being written: a last record in it that has no
+end, and cannot be read, may be whole by the next run."""
 
 _PIECE_BYTES = 1 << 20
 
@@ -43,6 +48,9 @@ class Files:
     A file more, behind the others, is a source that grew. Override `reader`, and the other methods
     without an underscore where files are of another kind.
     """
+
+    whole_if_read = False
+    """Whether a part of a record cannot be taken for a whole one."""
 
     def __init__(self, paths: Sequence[Path], name: str = "") -> None:
         self.paths = list(paths)
@@ -124,8 +132,18 @@ class Files:
                         raise SourceError(f"{self.paths[number]} has more than 4 TiB",
                                           hint="split it, and read its parts by a pattern",
                                           )  # fmt: skip
+                    if reader.ended and number == len(self.paths) - 1:
+                        block = replace(block, unfinished=self._unfinished(number))
                     yield self.dressed(block, number)
             crc, offset = reader.crc, 0
+
+    def _unfinished(self, number: int) -> Unfinished:
+        """Whether the last record of this file, which has no end, is half-written."""
+        facts = self.paths[number].stat()
+        if self._seen and facts.st_size > self._seen[number].st_size and not self.whole_if_read:
+            return "yes"
+        recent = abs(time.time() - facts.st_mtime) < RECENT_S
+        return "if broken" if recent else "no"
 
     def _end_line(self, stream: Bytes, mark: Mark, newline: bytes) -> Mark:
         end = read_end(stream, newline)

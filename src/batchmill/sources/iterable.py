@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set, Sized
+from contextlib import closing
 from itertools import islice, pairwise
 from typing import Any
 
 from ..errors import Changed, RecordError
 from ..records import Block, Mark
+from .drawer import Drawer
 
 NOT_JSON = b"\0not JSON: "
 """Beginning of the line of an item that JSON cannot carry; such a line becomes a dead letter."""
@@ -17,11 +19,15 @@ ITEMS = 256
 """Items drawn at once from an iterable that is drawn as it is needed."""
 
 
+AT_HAND = (list, tuple, range, set, frozenset, dict)
+"""What keeps nobody waiting who draws it."""
+
+
 class ItemSource:
     """The items themselves, for a job that keeps its results in memory.
 
-    They are drawn as they are needed, in the driver's thread. An item that the task changes stays
-    changed for its next attempt.
+    They are drawn as they are needed. An item that the task changes stays changed for its next
+    attempt.
     """
 
     name = "items"
@@ -36,10 +42,23 @@ class ItemSource:
     def holds(self, mark: Mark) -> bool:
         return mark.seq == 0
 
-    def blocks(self, mark: Mark) -> Iterator[Block]:
-        for drawn in _drawn(iter(self._items)):
-            end = Mark(mark.seq + len(drawn), mark.seq + len(drawn))
-            yield Block(mark, drawn, end)
+    def blocks(self, mark: Mark) -> Generator[Block, None, None]:
+        yield from self._blocks_of(_drawn(iter(self._items)), mark)
+
+    def arriving(
+        self, mark: Mark, ready: Callable[[], None], together: int
+    ) -> Generator[Block, None, None]:
+        if type(self._items) in AT_HAND:
+            yield from self.blocks(mark)
+            return
+        with Drawer(self._items, ready, together) as drawn:
+            yield from self._blocks_of(drawn, mark)
+
+    def _blocks_of(self, drawn: Iterable[list[Any]], mark: Mark) -> Iterator[Block]:
+        """What is drawn, in blocks; an empty one where nothing is there yet."""
+        for items in drawn:
+            end = Mark(mark.seq + len(items), mark.seq + len(items))
+            yield Block(mark, items, end)
             mark = end
 
     def fraction(self, mark: Mark) -> float | None:
@@ -65,7 +84,8 @@ class JsonItemSource(ItemSource):
     """The items as JSON lines, ends included, so that a later run can tell that they are the same.
 
     A resume draws the items that earlier runs have read once more and compares them. A sequence is
-    compared by `holds`; what can be drawn but once by `blocks`, before it hands out any of them.
+    compared by `holds`; what can be drawn but once when it is read, before any of them is handed
+    out.
     """
 
     def __init__(self, items: Iterable[Any], encode: Callable[[Any], bytes]) -> None:
@@ -77,14 +97,18 @@ class JsonItemSource(ItemSource):
         if not isinstance(self._items, Sequence | Mapping | Set):
             self._read_before = mark
             return True
-        ends = (block.end for block in self._cut(mark.seq))
-        return mark.seq == 0 or next((end for end in ends if end.seq == mark.seq), None) == mark
+        with closing(self._cut(_drawn(iter(self._items)), mark.seq)) as blocks:
+            ends = (block.end for block in blocks)
+            return mark.seq == 0 or next((end for end in ends if end.seq == mark.seq), None) == mark
 
-    def blocks(self, mark: Mark) -> Iterator[Block]:
+    def _blocks_of(self, drawn: Iterable[list[Any]], mark: Mark) -> Iterator[Block]:
         known = max(mark, self._read_before, key=lambda each: each.seq)
         waiting: list[Block] = []
         end = Mark()
-        for block in self._cut(mark.seq, known.seq):
+        for block in self._cut(drawn, mark.seq, known.seq):
+            if not block.records:
+                yield block
+                continue
             end = block.end
             if end.seq == known.seq and end != known:
                 raise _changed()
@@ -96,21 +120,21 @@ class JsonItemSource(ItemSource):
         if end.seq < known.seq:
             raise _changed()
 
-    def _cut(self, *places: int) -> Iterator[Block]:
+    def _cut(self, drawn: Iterable[list[Any]], *places: int) -> Generator[Block, None, None]:
         """The lines in blocks, of which none reaches across one of these places."""
         start = Mark()
-        for drawn in super().blocks(start):
-            inner = {at - drawn.mark.seq for at in places if drawn.mark.seq < at < drawn.end.seq}
-            lines = self._lines(drawn)
+        for items in drawn:
+            if not items:
+                yield Block(start, [], start)
+                continue
+            seq, lines = start.seq, [self._line(item) for item in items]
+            inner = {at - seq for at in places if seq < at < seq + len(lines)}
             for first, last in pairwise(sorted({0, len(lines)} | inner)):
                 body = b"".join(lines[first:last])
-                seq, offset = start.seq + last - first, start.offset + len(body)
-                end = Mark(seq, offset, zlib.crc32(body, start.crc))
+                offset = start.offset + len(body)
+                end = Mark(start.seq + last - first, offset, zlib.crc32(body, start.crc))
                 yield Block(start, lines[first:last], end)
                 start = end
-
-    def _lines(self, block: Block) -> list[bytes]:
-        return [self._line(item) for item in block.records]
 
     def _line(self, item: Any) -> bytes:
         try:

@@ -19,6 +19,8 @@ MAX_RECORD_BYTES = 64 << 20
 class JsonlFiles(Files):
     """The lines of files, in order. A line without content is no record but keeps its number."""
 
+    whole_if_read = True
+
     def __init__(self, paths: Sequence[Path], name: str = "", *,
                  max_record_bytes: int = MAX_RECORD_BYTES,
                  labels: tuple[str, Sequence[str]] | None = None) -> None:  # fmt: skip

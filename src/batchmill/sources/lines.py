@@ -61,6 +61,8 @@ class LineReader:
         self._held = 0
         self._wanted = 0
         """How much must be held before it is worth looking for the end of its record again."""
+        self.ended = False
+        """Whether what is handed out now ends with the stream, and not surely with a record."""
         self._too_long: bytes | None = None
         """Beginning of a record that is too large, while its end has not been seen."""
         self._crc = self.crc
@@ -99,6 +101,7 @@ class LineReader:
             if lines:
                 yield self._block(lines, data, length, open_line=False)
             self._keep(data[length:])
+        self.ended = True
         if self._too_long is not None:
             yield self._oversized(b"")
         elif self._held:
