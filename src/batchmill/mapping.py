@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import fields
 from typing import Any
 
@@ -53,8 +54,9 @@ def _results(launch: Launch, outbox: Outbox) -> Iterator[Any]:
     ended: list[Report] = []
     loop = asyncio.new_event_loop()
     thread = threading.Thread(
-        target=_run, args=(launch, loop, ended), name="batchmill-map", daemon=True
-    )
+        target=copy_context().run, args=(_run, launch, loop, ended), name="batchmill-map",
+        daemon=True,
+    )  # fmt: skip
     thread.start()
     try:
         yield from outbox.taken(thread)

@@ -25,6 +25,8 @@ class Work:
     rows: list[Any] = field(default_factory=list)
     filtered: list[int] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
+    unread: list[tuple[int, Any, Exception]] = field(default_factory=list)
+    """Records that could not be decoded, and so were not called."""
     failed: list[tuple[int, Any, BaseException]] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     called: Sequence[Record] = ()
@@ -41,12 +43,13 @@ class Work:
         seqs = self.seqs[:]
         return Work(
             self.records, seqs, self.rows[: len(seqs)], self.filtered[:], self.blank[:],
-            self.failed[:], self.latencies[:], self.called, self.whole,
+            self.unread[:], self.failed[:], self.latencies[:], self.called, self.whole,
         )  # fmt: skip
 
     def known(self) -> set[int]:
         """Seqs of the records that have an outcome."""
-        known = {*self.seqs, *self.filtered, *self.blank, *(seq for seq, *_ in self.failed)}
+        failed = (seq for seq, *_ in (*self.unread, *self.failed))
+        known = {*self.seqs, *self.filtered, *self.blank, *failed}
         return known | {seq for seq, _ in self.called} if self.whole else known
 
     def unreadable(self, codec: Codec, seq: int, raw: Any, error: Exception) -> None:
@@ -55,7 +58,7 @@ class Work:
         if explained is None:
             self.blank.append(seq)
         else:
-            self.failed.append((seq, raw, explained))
+            self.unread.append((seq, raw, explained))
 
     def report(self, desk: Desk) -> None:
         """Tell the desk all there is."""
@@ -65,7 +68,7 @@ class Work:
         desk.latencies.extend(self.latencies)
         for seq in self.blank:
             desk.blank(seq)
-        for seq, raw, error in self.failed:
+        for seq, raw, error in (*self.unread, *self.failed):
             desk.failed(seq, raw, error)
         if self.whole is not None:
             desk.failed_together(self.called, self.whole)
