@@ -75,7 +75,7 @@ def interrupted(project):
         (("cli/output.py", "put"), ["status", "job.toml"]),
         (("ledger/verify.py", "verify"), ["verify", "job.toml"]),
         (("cli/output.py", "put_facts"), ["report", "job.toml"]),
-        (("cli/app.py", "_let_go_of_output"), ["report", "job.toml"]),
+        (("cli/streams.py", "settle_streams"), ["report", "job.toml"]),
         (("threading.py", "_shutdown"), ["failures", "job.toml"]),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else value[0],
