@@ -1,6 +1,6 @@
 """Imports point down only; what is optional is imported in one place; no file grows too long.
 
-    doors    __init__, __main__, api, launch, wiring, config/, cli/, testing
+    doors    __init__, __main__, api, launch, signals, wiring, config/, cli/, testing
     ready    batchers/
     flow     flow/
     edges    sources/, sinks/, engines/, observers/, ledger/, files/, formats/, tasks/
@@ -48,6 +48,7 @@ LAYERS = {
         "api",
         "mapping",
         "launch",
+        "signals",
         "wiring",
         "config",
         "cli",

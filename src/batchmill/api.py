@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from .job import Job
 from .launch import Launch, Manner, Only
 from .protocols import Observer
 from .report import Report
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-POLITE_SIGNALS = 2
-"""Signals that ask a run to stop; one more stops it wherever it stands."""
+from .signals import heard_by
 
 LEFT_BEHIND_S = 1.0
 """How long `run` waits at its end for coroutines that do not heed being cancelled."""
@@ -29,7 +22,8 @@ def run(job: Job, *, restart: bool = False, accept_changes: bool = False, adopt:
 
     Every record has one outcome, and its results stand in the sink once, however often the job is
     interrupted and run again. The first SIGINT, SIGTERM or SIGHUP lets calls in flight end, commits
-    and returns (state "incomplete"); the second gives the calls up.
+    and returns (state "incomplete"); the second gives the calls up; the third ends it at once, with
+    KeyboardInterrupt.
 
     `restart` begins anew, and keeps the old output under another name. `accept_changes` goes on
     although settings that matter have changed. `adopt` takes over an output that is of another
@@ -43,12 +37,9 @@ def run(job: Job, *, restart: bool = False, accept_changes: bool = False, adopt:
     """
     _refuse_running_loop()
     launch = Launch(job, Manner(restart, accept_changes, only, adopt), observers)
-
-    async def to_the_end() -> Report:
-        with _signals_to(launch.stop.on_signal):
-            return await launch.run()
-
-    return _run_loop(to_the_end())
+    loop = asyncio.new_event_loop()
+    with heard_by(loop, launch.stop.on_signal):
+        return _run_to_the_end(loop, launch.run())
 
 
 async def arun(job: Job, *, restart: bool = False, accept_changes: bool = False,
@@ -70,47 +61,25 @@ def _refuse_running_loop() -> None:
                        "hint: await batchmill.arun(job)")  # fmt: skip
 
 
-@contextmanager
-def _signals_to(handle: Callable[[int], None]) -> Iterator[None]:
-    """Hand the signals that end a process to `handle`; only the main thread may do that.
-
-    The third one raises KeyboardInterrupt where the program stands, in case that is a task which
-    blocks the event loop.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    heard: list[int] = []
-
-    def hear(number: int, _: object) -> None:
-        heard.append(number)
-        if len(heard) > POLITE_SIGNALS:
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(handle, number)
-
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    taken = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
-    for number in taken:
-        signal.signal(number, hear)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, before[number] or signal.SIG_DFL)
-
-
-def _run_loop(work: Coroutine[Any, Any, Report]) -> Report:
-    """As asyncio.run, but a coroutine that heeds no cancelling cannot keep the program from its
-    end."""
-    loop = asyncio.new_event_loop()
+def _run_to_the_end(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Report]) -> Report:
+    """As asyncio.run, but what heeds no cancelling cannot keep the program from its end."""
     try:
         return loop.run_until_complete(work)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=LEFT_BEHIND_S))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+        try:
+            # An interrupted loop may have its own end among its callbacks still.
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            loop.run_until_complete(_leave(asyncio.all_tasks(loop)))
+        finally:
+            loop.close()
+
+
+async def _leave(left: set[asyncio.Task[Any]]) -> None:
+    """Cancel these tasks and close what generators there are, in LEFT_BEHIND_S at most for each."""
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=LEFT_BEHIND_S)
+    closing = asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.wait([asyncio.ensure_future(closing)], timeout=LEFT_BEHIND_S)

@@ -87,8 +87,16 @@ class Launch:
         report = await (self._to_file() if self.job.sink else self._in_memory())
         if report.state == "aborted" and not self._watch.observed:
             _log.error("%s: run aborted: %s", self.name, report.reason)
+        if report.hint:
+            self._warn(report.hint)
         self._watch.tell(RunEnded(report))
         return report
+
+    def _warn(self, text: str) -> None:
+        if self._watch.observed:
+            self._watch.note(text, "warning")
+        else:
+            _log.warning("%s: %s", self.name, text)
 
     async def _in_memory(self) -> Report:
         store = self._memory

@@ -54,6 +54,8 @@ class Report:
     errors_by_type: dict[str, int] = field(default_factory=dict)
     reason: str = ""
     """Why the run ended before its source did."""
+    hint: str = ""
+    """What looks like a mistake although the run ended well, and what to do about it."""
     exit_code: int = 0
     source_complete: bool = True
     """False while the source was not read to its end: `read` and `pending` then count what was."""

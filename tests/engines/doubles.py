@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from itertools import islice
 from operator import length_hint
 from typing import Any
@@ -18,6 +19,7 @@ class PiecesFeed:
 
     def __init__(self, *pieces: Any, paced: bool = False) -> None:
         self.paced = paced
+        self.until = math.inf
         self.piece: Any = iter(())
         self._pieces = [list(piece) for piece in pieces]
 
@@ -55,6 +57,10 @@ class NotingDesk:
         self.failures[seq] = error
         self.told.append(seq)
 
+    def failed_together(self, records: Any, error: BaseException) -> None:
+        for seq, raw in records:
+            self.failed(seq, raw, error)
+
     def returned(self, seq: int, raw: Any) -> None:
         self.given_back.append(seq)
         self.told.append(seq)
@@ -82,8 +88,9 @@ class HandClock:
 
 
 def engine_of(kind: Any, task: Any, *, slots: int = 1, clock: Any = None, codec: Any = None,
-              timeout_s: float | None = 10.0) -> Any:  # fmt: skip
-    return kind(Setting(task=load_task(task), codec=codec or item_codec(), job="job", slots=slots,
+              timeout_s: float | None = 10.0, batch_size: int | None = None) -> Any:  # fmt: skip
+    return kind(Setting(task=load_task(task, batch=batch_size is not None), job="job", slots=slots,
+                        codec=codec or item_codec(), batch_size=batch_size or 1,
                         timeout_s=timeout_s, now=clock or HandClock()))  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from doubles import HandClock, NotingDesk, PiecesFeed, engine_of, numbered, serv
 
 from batchmill.calling import current, idempotency_key
 from batchmill.engines import on_threads
+from batchmill.engines.left_behind import MOST
 from batchmill.engines.on_threads import ThreadEngine
 from batchmill.errors import TimedOut
 from batchmill.formats.codec import json_codec
@@ -324,3 +325,81 @@ def test_the_call_that_has_been_running_longest_is_known():
         assert engine.oldest() is None
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("why", ["timeout", "cancelled"])
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_a_call_that_was_given_up_has_one_latency_and_what_was_not_called_has_none(
+    monkeypatch, why, at_once
+):
+    handed_at_once(monkeypatch, at_once)
+    task, clock, desk = Hanging(on=4), HandClock(), NotingDesk()
+
+    async def scenario():
+        engine = engine_of(ThreadEngine, task, clock=clock)
+        feed = PiecesFeed([(0, 0)], [(seq, seq) for seq in range(1, 9)])
+        running = asyncio.create_task(serve(engine, feed, desk))
+        await until(task.entered)
+        clock.now_s += 11
+        if why == "timeout":
+            engine.expire(clock.now_s)
+        else:
+            engine.cancel()
+        await running
+        task.let_go.set()
+
+    asyncio.run(scenario())
+
+    called = [*desk.seqs, *desk.failures, *([4] if why == "cancelled" else [])]
+    assert len(called) == len(desk.latencies)
+    assert 1 == sum(latency == 11 for latency in desk.latencies)
+
+
+@pytest.mark.parametrize("why", ["timeout", "cancelled"])
+def test_a_batch_that_was_given_up_is_one_call(why):
+    entered, let_go, clock, desk = threading.Event(), threading.Event(), HandClock(), NotingDesk()
+
+    def process_batch(records):
+        entered.set()
+        let_go.wait(PATIENCE_S)
+        return records
+
+    async def scenario():
+        engine = engine_of(ThreadEngine, process_batch, clock=clock, batch_size=3)
+        running = asyncio.create_task(serve(engine, PiecesFeed(numbered(range(3))), desk))
+        await until(entered)
+        engine.expire(clock.now_s + 11) if why == "timeout" else engine.cancel()
+        await running
+        let_go.set()
+
+    asyncio.run(scenario())
+
+    assert 1 == len(desk.latencies)
+    assert [0, 1, 2] == desk.reported()
+
+
+def test_threads_that_were_left_behind_are_bounded_and_others_begin_when_they_have_ended():
+    let_go, called, clock, desk = threading.Event(), [], HandClock(), NotingDesk()
+
+    def task(record):
+        called.append(record)
+        let_go.wait(PATIENCE_S)
+        return [record]
+
+    async def scenario():
+        engine = engine_of(ThreadEngine, task, slots=2, clock=clock)
+        running = asyncio.create_task(serve(engine, PiecesFeed(numbered(range(100))), desk))
+        while engine.abandoned < MOST:
+            await asyncio.sleep(0)
+            if len(called) == engine.abandoned + 2:
+                clock.now_s += 11
+                engine.expire(clock.now_s)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        at_the_bound = len(called)
+        let_go.set()
+        await running
+        return at_the_bound
+
+    assert MOST == asyncio.run(scenario())
+    assert list(range(100)) == desk.reported()

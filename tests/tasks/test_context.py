@@ -7,6 +7,8 @@ import importlib.util
 import sys
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from batchmill.errors import ConfigError, MissingDependency, TaskHookFailed
 from batchmill.tasks.context import Context, running
@@ -140,6 +142,54 @@ def test_the_sessions_connections_are_as_many_as_the_calls_at_a_time():
     run(lambda context: limits.append(context["session"].connector.limit), concurrency=0)
 
     assert limits == [321, 0]
+
+
+def test_the_session_has_no_time_limit_for_a_request_of_its_own():
+    limits = []
+
+    run(lambda context: limits.append(context["session"].timeout))
+
+    assert (None, 30) == (limits[0].total, limits[0].sock_connect)
+
+
+def test_no_cookie_of_one_answer_is_sent_with_the_next_request():
+    sent = []
+
+    async def answer(request):
+        sent.append(dict(request.cookies))
+        response = web.Response()
+        response.set_cookie("who", "the first record")
+        return response
+
+    async def use(context):
+        async with TestServer(_app(answer)) as server:
+            for _ in range(2):
+                async with context["session"].get(server.make_url("/")):
+                    pass
+
+    run(use)
+
+    assert [{}, {}] == sent
+
+
+def _app(answer):
+    app = web.Application()
+    app.router.add_get("/", answer)
+    return app
+
+
+@pytest.mark.parametrize("proxy", [None, "http://proxy.example:3128"])
+def test_the_session_uses_the_proxies_of_the_environment_if_there_are_any(monkeypatch, proxy):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+    trusts = []
+
+    run(lambda context: trusts.append(context["session"].trust_env))
+
+    assert [proxy is not None] == trusts
 
 
 def test_a_session_that_nobody_asks_for_is_not_made():

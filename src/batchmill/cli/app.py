@@ -17,6 +17,7 @@ from ..errors import BatchmillError
 from ..report import ExitCode
 from ..version import __version__
 from .output import say
+from .streams import keep_streams, settle_streams
 
 COMMANDS = ("run", "status", "failures", "retry", "rerun", "verify", "report", "init")
 """Each is a module here, which has `command`."""
@@ -60,8 +61,9 @@ def batchmill() -> None:
 def main() -> NoReturn:
     """Run the command that the arguments of this process name, and end the process."""
     _hold_standard_files()
+    keep_streams()
     code = invoke(sys.argv[1:])
-    _let_go_of_output()
+    settle_streams()
     _end(code)
 
 
@@ -110,17 +112,6 @@ def _hold_standard_files() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
-
-
-def _let_go_of_output() -> None:
-    """Write what is buffered. If nobody reads it, end as if somebody had."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
 
 
 def _end(code: int) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 import orjson
 
 from ..observers.text import printable
+from .streams import err, is_terminal, out
 
 LABEL_CHARS = 12
 """Width of the labels in a list of facts."""
@@ -19,13 +19,17 @@ Fact = tuple[str, str]
 
 def say(text: str) -> None:
     """A message for people. Lost if nobody can read it."""
-    with suppress(OSError, ValueError):
-        click.echo("\n".join(map(printable, text.splitlines())), err=True)
+    stream = err()
+    if stream is not None:
+        with suppress(OSError, ValueError):
+            click.echo("\n".join(map(printable, text.splitlines())), file=stream)
 
 
 def put(text: str = "") -> None:
     """A line of data. Raises BrokenPipeError when its reader has gone."""
-    click.echo(text)
+    stream = out()
+    if stream is not None:
+        click.echo(text, file=stream)
 
 
 def put_json(value: Any) -> None:
@@ -35,7 +39,7 @@ def put_json(value: Any) -> None:
 
 def put_facts(title: str, facts: list[Fact]) -> None:
     """Labelled facts under a title: a table on a terminal, aligned text elsewhere."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if is_terminal(out()):
         _draw(title, facts)
         return
     put(printable(title))
@@ -53,4 +57,4 @@ def _draw(title: str, facts: list[Fact]) -> None:
     table.add_column(overflow="fold")
     for label, value in facts:
         table.add_row(Text(label), Text(printable(value)))
-    Console().print(table)
+    Console(file=out()).print(table)

@@ -17,7 +17,7 @@ from ..observers.logs import (
     file_handler,
     logging_to,
     only_warnings_of,
-    stderr_handler,
+    stream_handler,
 )
 from ..observers.progress_log import PROGRESS, ProgressLog
 from ..observers.run_log import RUN, RunLog
@@ -25,6 +25,7 @@ from ..paths import JobPaths
 from ..protocols import Observer
 from ..report import Report
 from .output import put_facts, put_json, say
+from .streams import err, is_terminal, out, pass_on
 from .table import facts_of, title_of
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def run_and_show(config: JobConfig, manner: Manner) -> int:
             only=manner.only,
             observers=observers,
         )
+    pass_on("stdout")
     with suppress(OSError):
         _show(report, as_json=manner.as_json)
     return int(report.exit_code)
@@ -73,8 +75,8 @@ def _watched(config: JobConfig, manner: Manner) -> Iterator[list[Observer]]:
         handlers = [*_file_handlers(config)]
         if _has_bar(manner.progress):
             handlers.append(_show_bar(stack, observers, manner.total))
-        elif sys.stderr is not None:
-            handlers.append(stderr_handler(config.log.format))
+        elif (stream := err()) is not None:
+            handlers.append(stream_handler(stream, config.log.format))
         stack.enter_context(logging_to(handlers, config.log.level))
         for note in config.notes:
             _log.warning("%s", note)
@@ -86,7 +88,7 @@ def _watched(config: JobConfig, manner: Manner) -> Iterator[list[Observer]]:
 
 
 def _has_bar(progress: str) -> bool:
-    return progress in ("auto", "bar") and sys.stderr is not None and sys.stderr.isatty()
+    return progress in ("auto", "bar") and is_terminal(err())
 
 
 def _show_bar(stack: ExitStack, observers: list[Observer], total: int | None) -> logging.Handler:
@@ -95,11 +97,11 @@ def _show_bar(stack: ExitStack, observers: list[Observer], total: int | None) ->
 
     from ..observers.progress_bar import ConsoleHandler, ProgressBar
 
-    console = Console(stderr=True)
+    console = Console(file=err())
     handler = ConsoleHandler(console)
     handler.setFormatter(TextLines())
     only_warnings_of(handler, RUN, PROGRESS)
-    observers.append(stack.enter_context(ProgressBar(console, total)))
+    observers.append(stack.enter_context(ProgressBar(console, total, prints=is_terminal(out()))))
     return handler
 
 

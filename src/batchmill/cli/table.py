@@ -25,6 +25,8 @@ def facts_of(report: Mapping[str, Any]) -> list[Fact]:
         facts.append(("source", "not read to its end: there may be more records"))
     if report["reason"]:
         facts.append(("ended by", report["reason"].splitlines()[0]))
+    if report.get("hint"):
+        facts.append(("hint", report["hint"]))
     facts += [(name, str(report[name])) for name in ("output", "errors") if report[name]]
     return facts
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextvars import Context, copy_context
 from typing import Any
 
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
 from .slot import Slot
-from .work import Work
+from .work import Record, Work
 
 
 class Blocking:
-    """Calls a plain function for the records of some work, in whatever thread `do` is called."""
+    """Calls a plain function for the records of some work, in whatever thread `do` is called.
+
+    A call sees the context variables of that thread, and none that another call has set.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.context: Any = None
@@ -31,10 +36,17 @@ class Blocking:
             self._one_by_one(work, slot)
 
     def _one_by_one(self, work: Work, slot: Slot) -> None:
+        records = iter(work.records)
+        while copy_context().run(self._calls, records, work, slot):
+            pass
+
+    def _calls(self, records: Iterator[Record], work: Work, slot: Slot) -> bool:
+        """Call these, in this context; True if others are to be called in a new one."""
+        clean = copy_context()
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
         call, context = self._call, self.context
         started = now()
-        for seq, raw in work.records:
+        for seq, raw in records:
             slot.seq, slot.raw = seq, raw
             slot.started = started
             try:
@@ -42,7 +54,7 @@ class Blocking:
             except Exception as error:
                 work.unreadable(self._codec, seq, raw, error)
                 if work.halted:
-                    return
+                    return False
                 continue
             try:
                 result = call(record, context)
@@ -58,8 +70,11 @@ class Blocking:
             ended = now()
             work.latencies.append(ended - started)
             if work.halted or ended > work.until:
-                return
+                return False
+            if not same(clean):
+                return True
             started = ended
+        return False
 
     def _together(self, work: Work, slot: Slot, batches: Batches) -> None:
         batch = batches.read(work)
@@ -67,7 +82,20 @@ class Blocking:
             return
         slot.begin(work.called, self._now())
         try:
-            batches.settle(work, self._call(batches.pack(batch), self.context))
+            packed = batches.pack(batch)
+            batches.settle(work, copy_context().run(self._call, packed, self.context))
         except BaseException as error:
             work.whole = error
         work.latencies.append(self._now() - slot.started)
+
+
+def same(clean: Context) -> bool:
+    """Whether no context variable differs from what it is in `clean`.
+
+    A context that nobody has changed is the same object inside, and no value is compared.
+    """
+    try:
+        return copy_context() == clean
+    except Exception:
+        # Values that cannot be compared are not what they were.
+        return False

@@ -15,7 +15,7 @@ from .base import Setting
 from .cells import Cells
 from .orders import Orders
 from .wire import Done, Portion, Told, dumps, told, unpacked
-from .work import are_running
+from .work import are_running, last
 
 PORTION_MOST_S = 0.1
 """How long a portion may last. What is not begun by then goes back to the driver."""
@@ -78,7 +78,8 @@ class Lane:
     def _goes_on(self) -> bool:
         """Whether the portion has records that may be called still."""
         left = self._portion is not None and length_hint(self.piece) > 0
-        return left and self._now() < self.until and not are_running(self._failed)
+        running = are_running([each[2:] for each in last(self._failed)])
+        return left and self._now() < self.until and not running
 
     async def take(self, _: int) -> Taken:
         """The whole portion, which is one call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
 from typing import Any
 
 from ..calling import here
@@ -14,6 +15,8 @@ from ..tasks.context import running
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
+from .blocking import same
+from .left_behind import LeftBehind
 from .slot import Slot, fail, give_back, oldest, unreadable
 from .work import Work
 
@@ -30,11 +33,23 @@ class LoopSlot(Slot):
 
     def __init__(self, setting: Setting, desk: Desk) -> None:
         super().__init__(setting.job, setting.codec, desk.attempt)
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[bool] | None = None
         self.given_up: str | None = None
         self.given_up_seq = -1
         self.given_up_at = 0.0
         self.abandoned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def enter(self) -> Context:
+        """Begin in the running task; returns its context as every call is to find it."""
+        # Not what create_task returns: an eager task runs before that is known.
+        self.task = asyncio.current_task()
+        here.set(self)
+        return copy_context()
+
+    def tainted(self, clean: Context) -> bool:
+        """Whether a call has left a context variable or a cancellation behind in its task."""
+        assert self.task
+        return self.task.cancelling() > 0 or not same(clean)
 
     def give_up(self, why: str, now: float) -> None:
         """Cancel the call. Asked again, once it has not ended within STUBBORN_S, abandon it."""
@@ -52,7 +67,11 @@ class _Abandoned(BaseException):
 
 
 class LoopEngine:
-    """`slots` long-lived coroutines that share the feed. A record costs no task and no timer."""
+    """`slots` long-lived coroutines that share the feed. A record costs no task and no timer.
+
+    A call finds neither context variables nor a cancellation of the one before it: a slot whose
+    call has left one behind in their task begins anew, in another task.
+    """
 
     name = "async"
 
@@ -70,6 +89,7 @@ class LoopEngine:
         self._cancelled = False
         self._closed = False
         self._context: Any = None
+        self._left = LeftBehind(self.slots, setting.timeout_s)
         self._batches: Batches | None = None
         if setting.task.is_batch:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
@@ -83,37 +103,46 @@ class LoopEngine:
                 self._closed = True
 
     async def serve(self, feed: Feed, desk: Desk) -> None:
-        while await self._serve_until_abandoned(feed, desk):
-            pass
+        while await self._serve_for_a_while(feed, desk):
+            await self._left.room()
 
-    async def _serve_until_abandoned(self, feed: Feed, desk: Desk) -> bool:
-        """Be a slot; True if its call did not end when it was given up, and another slot has to
-        take its place."""
+    async def _serve_for_a_while(self, feed: Feed, desk: Desk) -> bool:
+        """Be a slot; True if another one has to take its place: its call did not end when it was
+        given up, or left something behind."""
         slot = self._slot(self._setting, desk)
         self._slots.append(slot)
         work = self._work_in_batches if self._batches else self._work
-        slot.task = asyncio.create_task(work(slot, feed, desk, self._call_in(slot)))
-        await asyncio.wait({slot.task, slot.abandoned}, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(work(slot, feed, desk, self._call_in(slot)))
+        ends: set[asyncio.Future[Any]] = {task, slot.abandoned}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         self._slots.remove(slot)
-        if slot.task.done():
-            slot.task.result()
-            return False
+        if slot.abandoned.done() and slot.busy:
+            # Even if it has ended meanwhile: what became of it was not reported.
+            self._abandon(slot, task, desk)
+            return not self._cancelled
+        await asyncio.wait({task})
+        # Where a call has asked for a cancellation and not waited for it, it hits the slot.
+        return not self._cancelled if task.cancelled() else task.result()
+
+    def _abandon(self, slot: LoopSlot, task: asyncio.Task[bool], desk: Desk) -> None:
+        """Report a call that does not end, and leave it to itself."""
         self.abandoned += 1
+        self._left.add()
+        task.add_done_callback(lambda _: self._left.ended())
+        desk.latencies.append(self._now() - slot.started)
         if slot.given_up == "timeout":
-            desk.latencies.append(self._now() - slot.started)
             fail(desk, slot.records, self._timed_out(None))
         else:
             give_back(desk, slot.records)
-        return not self._cancelled
 
-    async def _work(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
-        here.set(slot)
-        context = self._context
+    async def _work(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> bool:
+        clean = slot.enter()
+        context, as_it_is = self._context, copy_context
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
         add_row, add_seq = desk.rows.append, desk.seqs.append
         add_filtered, add_latency = desk.filtered.append, desk.latencies.append
-        while await feed.more():
-            started = now()
+        while not slot.tainted(clean) and await feed.more():
+            started, until = now(), feed.until
             slot.busy = True
             for seq, raw in feed.piece:
                 slot.seq = seq
@@ -136,21 +165,27 @@ class LoopEngine:
                         add_seq(seq)
                 except BaseException as error:
                     if not self._report(slot, desk, error):
-                        return
+                        return False
                     add_latency(now() - started)
                     break
                 ended = now()
                 add_latency(ended - started)
-                if ended > feed.until:
+                try:
+                    # Contexts that nobody has changed are one inside, and no value is compared.
+                    tainted = as_it_is() != clean
+                except Exception:
+                    tainted = True
+                if tainted or ended > until:
                     break
                 started = ended
             slot.busy = False
+        return slot.tainted(clean)
 
-    async def _work_in_batches(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
+    async def _work_in_batches(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> bool:
         batches, context, now = self._batches, self._context, self._now
+        clean = slot.enter()
         assert batches is not None
-        here.set(slot)
-        while (taken := await feed.take(self.together)).seqs:
+        while not slot.tainted(clean) and (taken := await feed.take(self.together)).seqs:
             work = Work(taken.pairs())
             batch = batches.read(work)
             if not batch:
@@ -161,10 +196,11 @@ class LoopEngine:
                 batches.settle(work, await call(batches.pack(batch), context))
             except BaseException as error:
                 if not self._report(slot, desk, error):
-                    return
+                    return False
             slot.busy = False
             work.latencies.append(now() - slot.started)
             work.report(desk)
+        return slot.tainted(clean)
 
     def _report(self, slot: LoopSlot, desk: Desk, error: BaseException) -> bool:
         """Report what the call raised; False if it is the slot itself that has to end."""
@@ -174,7 +210,6 @@ class LoopEngine:
         slot.busy = False
         given_up = slot.given_up if slot.given_up_seq == slot.seq else None
         slot.given_up = None
-        _forget_cancelling(slot)
         if given_up == "cancelled":
             give_back(desk, slot.records)
         elif given_up == "timeout":
@@ -198,9 +233,11 @@ class LoopEngine:
 
     def drain(self) -> None:
         """Nothing is taken from the feed before it is started."""
+        self._left.stop()
 
     def cancel(self) -> None:
         self._cancelled = True
+        self._left.stop()
         for slot in self._slots:
             if slot.given_up == "timeout":
                 slot.given_up = "cancelled"
@@ -215,8 +252,9 @@ class LoopEngine:
 
 
 def _forget_cancelling(slot: LoopSlot) -> None:
-    """Whoever asked for it, ourselves or the task, it has been dealt with."""
+    """The call has not heeded that it was given up, and is over."""
     assert slot.task
+    slot.given_up = None
     while slot.task.cancelling():
         slot.task.uncancel()
 
@@ -224,10 +262,13 @@ def _forget_cancelling(slot: LoopSlot) -> None:
 def _abandonable(call: Call, slot: LoopSlot) -> Call:
     async def guarded(record: Any, context: Any) -> Any:
         try:
-            return await call(record, context)
+            result = await call(record, context)
         finally:
             if slot.abandoned.done():
                 raise _Abandoned
+        if slot.given_up:
+            _forget_cancelling(slot)
+        return result
 
     return guarded
 

@@ -141,8 +141,8 @@ class ProcessEngine:
         for seq in done.blank:
             desk.blank(seq)
         raws = dict(taken.pairs()) if done.failed or done.whole or done.given_back else {}
-        failed = [Failed(seq, raws[seq], _error(told), *before)
-                  for seq, told, *before in done.failed]  # fmt: skip
+        failed = [Failed(seq, raws[seq], _error(told), succeeded, filtered)
+                  for seq, told, succeeded, filtered in done.failed]  # fmt: skip
         try:
             rows = unpacked(done.rows)
         except Exception as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..protocols import Codec, Desk
 from ..records import Failure
+
+T = TypeVar("T")
 
 Record = tuple[int, Any]
 """Seq and raw record."""
@@ -26,6 +28,8 @@ class Failed(NamedTuple):
     error: BaseException | Failure
     succeeded: int
     filtered: int
+    called: bool = True
+    """Whether it could be decoded, and so was called."""
 
 
 @dataclass(slots=True)
@@ -70,12 +74,13 @@ class Work:
         if explained is None:
             self.blank.append(seq)
         else:
-            self.fail(seq, raw, explained)
+            self.fail(seq, raw, explained, called=False)
 
-    def fail(self, seq: int, raw: Any, error: BaseException) -> None:
+    def fail(self, seq: int, raw: Any, error: BaseException, *, called: bool = True) -> None:
         """Note a record that failed. FAILURES_RUNNING of them halt the work."""
-        self.failed.append(Failed(seq, raw, error, len(self.seqs), len(self.filtered)))
-        if are_running(self.failed):
+        before = len(self.seqs), len(self.filtered)
+        self.failed.append(Failed(seq, raw, error, *before, called))
+        if are_running([(each.succeeded, each.filtered) for each in last(self.failed)]):
             self.halted = True
 
     def report(self, desk: Desk) -> None:
@@ -88,12 +93,15 @@ class Work:
             desk.failed_together(self.called, self.whole)
 
 
-def are_running(failed: Sequence[tuple[Any, ...]]) -> bool:
-    """Whether the last FAILURES_RUNNING outcomes were all failures: each ends with what had
-    succeeded and been filtered before it."""
-    if len(failed) < FAILURES_RUNNING:
-        return False
-    return failed[-FAILURES_RUNNING][-2:] == failed[-1][-2:]
+def last(failed: Sequence[T]) -> Sequence[T]:
+    """The last FAILURES_RUNNING of these failures."""
+    return failed[-FAILURES_RUNNING:]
+
+
+def are_running(before: Sequence[tuple[int, int]]) -> bool:
+    """Whether the last FAILURES_RUNNING outcomes were all failures, given how many records had
+    succeeded and been filtered before each of the last ones."""
+    return len(before) == FAILURES_RUNNING and before[0] == before[-1]
 
 
 def report_in_order(
@@ -101,7 +109,7 @@ def report_in_order(
 ) -> None:
     """Tell the desk of outcomes in the order in which they ended."""
     succeeded = skipped = 0
-    for seq, raw, error, *before in failed:
+    for seq, raw, error, *before, _ in failed:
         desk.seqs.extend(seqs[succeeded : before[0]])
         desk.rows.extend(rows[succeeded : before[0]])
         desk.filtered.extend(filtered[skipped : before[1]])

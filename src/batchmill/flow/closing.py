@@ -10,6 +10,9 @@ from ..records import Counts
 from ..report import ExitCode, Report, State
 from .run import Parts
 
+SUSPICIOUS = 20
+"""From so many records on it is said that all of them were filtered."""
+
 
 def report_of(
     run: Parts, name: str, already: Counts, *, known: int, complete: bool, **more: Any
@@ -34,9 +37,21 @@ def report_of(
         latency_s=desk.histogram.latency,
         errors_by_type=dict(desk.letters.by_type),
         reason=_reason(run, state),
+        hint=_hint(desk.counts),
         exit_code=_exit_code(run, state, counts.failed + desk.letters.failed_reruns),
         source_complete=complete,
         **more,
+    )
+
+
+def _hint(this_run: Counts) -> str:
+    """That a task which gives a result for no record at all may not be meant to."""
+    filtered = this_run.filtered
+    if filtered < SUSPICIOUS or filtered < this_run.settled:
+        return ""
+    return (
+        f"all {filtered:,} records were filtered: the task returned None for each of them. Was its"
+        " return forgotten? If so, mend it, and `batchmill rerun --filtered` calls them again"
     )
 
 

@@ -45,8 +45,8 @@ class Stop:
     def on_signal(self, number: int) -> None:
         """The first signal drains, the second one cancels."""
         name = signal.Signals(number).name
+        self.signal = self.signal or number
         if self.level == "run":
-            self.signal = number
             self.drain(f"interrupted by {name}")
         else:
             self.cancel(f"interrupted by {name}")

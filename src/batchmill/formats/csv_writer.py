@@ -7,13 +7,15 @@ import math
 import threading
 from collections.abc import Callable, Sequence, Set
 from operator import itemgetter
+from types import GeneratorType
 from typing import Any, Literal, NamedTuple
 
-from ..errors import ConfigError, UnencodableResult
+from ..errors import ConfigError, RecordError, UnencodableResult
 from ..records import Columns
 from .csv_cells import Cells
 from .csv_shape import CsvShape
 from .encode import SEVERAL, fields_of, no_result
+from .forgotten import refuse_forgotten
 
 Row = dict[str, Any]
 
@@ -57,9 +59,13 @@ class CsvWriter:
     def encode(self, result: Any) -> bytes:
         """The row of one result, or the rows of a list of results."""
         fast = self._fast
-        if fast is None or type(result) is not dict:
-            return self._encode_other(result)
-        return fast(result)
+        try:
+            if fast is None or type(result) is not dict:
+                return self._encode_other(result)
+            return fast(result)
+        except RecordError:
+            refuse_forgotten(() if isinstance(result, GeneratorType) else result)
+            raise
 
     def _encode_other(self, result: Any) -> bytes:
         rows = _rows_of(result)

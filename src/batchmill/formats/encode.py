@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..errors import UnencodableResult, WrongResult
+from ..errors import RecordError, UnencodableResult, WrongResult
+from .forgotten import refuse_forgotten
 from .numbers import SpelledFloat
 
 MAX_DEPTH = 250
@@ -49,9 +50,13 @@ def encode_result(result: Any) -> bytes:
 
 
 def _encode_other(result: Any) -> bytes:
-    if isinstance(result, SEVERAL):
+    if not isinstance(result, SEVERAL):
+        return _encode_object(result)
+    try:
         return b"".join([_encode_object(item) for item in result])
-    return _encode_object(result)
+    except RecordError:
+        refuse_forgotten(() if isinstance(result, types.GeneratorType) else result)
+        raise
 
 
 def _encode_object(result: Any) -> bytes:
@@ -61,7 +66,8 @@ def _encode_object(result: Any) -> bytes:
 
 
 def no_result(result: Any) -> WrongResult:
-    """The error for what a task may not return."""
+    """The error for what a task may not return. Raises that of what is not there yet."""
+    refuse_forgotten(result)
     return WrongResult(
         f"the task returned {kind_of(result)}; hint: return a dict, a list of dicts, or None to "
         "leave the record out"
@@ -85,6 +91,9 @@ def _encode_carefully(value: Any, path: str = "result") -> bytes:
         return orjson.dumps(_carry(value, path, 0), _default, _OPTIONS) + b"\n"
     except TypeError as error:
         raise UnencodableResult(f"the {path} cannot be encoded: {error}") from None
+    except UnencodableResult:
+        refuse_forgotten(value)
+        raise
 
 
 def _default(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import MissingKey
 from ..records import Columns
+from .forgotten import refuse_forgotten
 from .keys import key_in
 
 
@@ -30,13 +31,14 @@ class ItemReader:
 
 
 class ItemWriter:
-    """Results as they are."""
+    """Results as they are, but for those that are not there yet."""
 
     columns: Columns | None = None
     empty: bytes | None = None
 
     @staticmethod
     def encode(result: Any) -> Any:
+        refuse_forgotten(result)
         return result
 
     @staticmethod

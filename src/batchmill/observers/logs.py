@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import ConfigError
 from .text import printable, printable_lines
@@ -126,9 +127,9 @@ def _trace(record: logging.LogRecord) -> str:
     return "\n".join(filter(None, [record.exc_text, record.stack_info]))
 
 
-def stderr_handler(form: str) -> logging.Handler:
-    """Lines on standard error. One that cannot be written is lost, silently."""
-    handler = _Quiet(sys.stderr)
+def stream_handler(stream: TextIO, form: str) -> logging.Handler:
+    """Lines on a stream. One that cannot be written is lost, silently."""
+    handler = _Quiet(stream)
     handler.setFormatter(formatter_for(form))
     return handler
 

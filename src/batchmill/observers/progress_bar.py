@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import suppress
 from types import TracebackType
 
@@ -28,16 +27,16 @@ class ProgressBar:
 
     An event is only noted; a thread draws. So a terminal that is slow, suspended or gone holds up
     the drawing and not the run. `total` is how many records the run has to settle, where known.
+    What is printed meanwhile goes above the display, if standard output is a terminal, too.
     """
 
-    def __init__(self, console: Console, total: int | None = None) -> None:
+    def __init__(self, console: Console, total: int | None = None, *, prints: bool = False) -> None:
         self._total = total
         self._name = ""
         self._now: Progressed = Progressed(0.0)
         self._report: Report | None = None
-        to_terminal = sys.stdout is not None and sys.stdout.isatty()
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=PER_SECOND,
-                          redirect_stdout=to_terminal)  # fmt: skip
+                          redirect_stdout=prints)  # fmt: skip
 
     def __enter__(self) -> ProgressBar:
         return self

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import WrongResult
+from ..formats import forgotten
 
 _FORMAT_OF = {"pandas": "pandas", "pyarrow": "arrow", "polars": "polars"}
 """The batch format in which the frames of a library are handed over."""
@@ -69,6 +70,9 @@ def kind_of(value: Any) -> str:
 
 
 def _remedy(result: Any, wanted: str) -> str:
+    if forgotten.is_forgotten(result):
+        forgotten.close(result)
+        return forgotten.remedy(result)
     package = type(result).__module__.partition(".")[0]
     needed = _FORMAT_OF.get(package)
     if needed and type(result).__name__ in ("DataFrame", "Table", "RecordBatch"):
