@@ -119,12 +119,13 @@ class RunDesk:
         if self._halts(records, error):
             return
         failure = error if isinstance(error, Failure) else failure_of(error, self._time())
+        seqs = [seq for seq, _ in records]
         again = next_attempt(failure, furthest(trials), self._retry, self.clock.jitter(),
-                             busy_alone=self.pauses.busy_alone([seq for seq, _ in records]))  # fmt: skip
+                             busy_alone=self.pauses.busy_alone(seqs))  # fmt: skip
         if again is None:
             self._fail_for_good(records, trials, failure)
         elif again.pause_s is None:
-            self.capacity.returned([seq for seq, _ in records])
+            self.capacity.returned(seqs)
             self._put_off(records, trials, again)
         else:
             self._pause(records, trials, again, failure)
