@@ -225,7 +225,7 @@ class RunDesk:
         return DeadLetter(
             seq=seq,
             raw=raw if whole else raw.head,
-            failure=failure._replace(error=None),
+            failure=failure,
             attempts=trial.attempts,
             first_at=trial.first_at,
             last_at=self.clock.wall(),
