@@ -28,8 +28,8 @@ class Retry:
     Exponential Backoff and Jitter). `max_attempts` counts the first attempt.
 
     `on` says which failures are tried again: "transient" (connection errors, time-outs, HTTP 408,
-    425, 429 and 5xx), "all", or a sequence of exception classes or their dotted names, which are
-    tried again besides the transient ones.
+    425 and 5xx; 429 besides, at no charge), "all", or a sequence of exception classes or their
+    dotted names, which are tried again besides the transient ones.
     """
 
     max_attempts: int = 4

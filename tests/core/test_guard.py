@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchmill.core.guard import HELD_BYTES, LEAST_WINDOW, MAX_HELD, Guard, manner
+from batchmill.core.guard import GUARDED, GUARDED_BYTES, LEAST_WINDOW, Guard, manner
 from batchmill.errors import ConfigError
 from batchmill.options import MIN_SAMPLE, FailureLimit
 from batchmill.records import DeadLetter, Failure
@@ -168,18 +168,18 @@ def test_after_too_many_failures_nothing_is_written():
 def test_what_is_held_back_is_bounded_in_number():
     guard = Guard(systemic_after=10**6)
 
-    written = failed(guard, 10 * MAX_HELD)
+    written = failed(guard, 10 * GUARDED)
 
-    assert len(guard.held) <= MAX_HELD
-    assert len(written) + len(guard.held) == 10 * MAX_HELD
+    assert len(guard.held) <= GUARDED
+    assert len(written) + len(guard.held) == 10 * GUARDED
 
 
 def test_what_is_held_back_is_bounded_in_bytes_and_the_alarm_comes_all_the_same():
-    guard, raw = in_the_middle(), bytes(HELD_BYTES // 10)
+    guard, raw = in_the_middle(), bytes(GUARDED_BYTES // 10)
 
     for seq in range(LEAST_WINDOW):
         guard.failed(letter(seq, "ConnectionError", raw=raw))
-        assert sum(len(held.raw) for held in guard.held) <= HELD_BYTES
+        assert sum(len(held.raw) for held in guard.held) <= GUARDED_BYTES
 
     assert guard.alarm
 

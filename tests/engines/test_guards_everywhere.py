@@ -56,9 +56,10 @@ def test_a_service_that_goes_away_in_the_middle_ends_the_run(judged, engine):
     report, calls = judged("if n >= 1000: raise ConnectionError", engine=engine, retry=ONCE)
 
     assert ("aborted", 1000) == (report.state, report.succeeded)
-    assert report.failed <= 2 * CONCURRENCY * FAILURES_RUNNING
     assert "outside" in report.reason
-    assert calls <= 1000 + LEAST_WINDOW + 2 * CONCURRENCY * FAILURES_RUNNING
+    # Each slot may end with successes that began before, and so begin the window anew.
+    assert report.failed < 2 * CONCURRENCY * LEAST_WINDOW
+    assert calls < 1000 + 3 * CONCURRENCY * LEAST_WINDOW
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -11,9 +11,9 @@ from .kinds import lies_outside
 DENIALS_TO_STOP = 3
 LEAST_WINDOW = 50
 """Outcomes in a row, at least, that must all fail for a cause outside of the records."""
-MAX_HELD = 1000
+GUARDED = 1000
 """Most dead letters held back, """
-HELD_BYTES = 32 << 20
+GUARDED_BYTES = 32 << 20
 """and most bytes in them. Beyond, they are written; what is counted goes on."""
 _DENIED = (401, 403)
 
@@ -85,7 +85,7 @@ class Guard:
         """Whether what has failed so far may yet turn out to be the sign of something."""
         if self.closed:
             return True
-        if len(self.held) > MAX_HELD or self._bytes > HELD_BYTES:
+        if len(self.held) > GUARDED or self._bytes > GUARDED_BYTES:
             return False
         watched = self._denials or self._outside
         return self._alike is not None or bool(watched and self.systemic_after)

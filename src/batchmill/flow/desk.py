@@ -23,6 +23,7 @@ from ..records import Counts, DeadLetter, Failure, Outcome, Oversized
 from .draft import Draft, split
 from .endings import busy, exhausted
 from .letters import Letters
+from .pauses import Pauses
 from .stop import Stop
 from .trials import Trials
 
@@ -72,8 +73,7 @@ class RunDesk:
         self.counts = Counts()
         self.letters = Letters(guard, draft, self.counts, stop, note)
         self.capacity = capacity
-        self.in_flight: Callable[[], int] = lambda: 1
-        """How many calls are being made, the one that is being reported included."""
+        self.pauses = Pauses(capacity, pacer, clock.now, clock.jitter, note)
         self.failures = 0
         """Failed calls so far, of whatever kind."""
         self.retries = 0
@@ -84,7 +84,6 @@ class RunDesk:
         """Calls whose worker process died."""
         self._codec = codec
         self._retry = retry
-        self._pacer = pacer
         self._stop = stop
         self._note = note
         self.clock = clock
@@ -120,12 +119,13 @@ class RunDesk:
         if self._halts(records, error):
             return
         failure = error if isinstance(error, Failure) else failure_of(error, self._time())
+        seqs = [seq for seq, _ in records]
         again = next_attempt(failure, furthest(trials), self._retry, self.clock.jitter(),
-                             busy_alone=self._busy_alone(records))  # fmt: skip
+                             busy_alone=self.pauses.busy_alone(seqs))  # fmt: skip
         if again is None:
             self._fail_for_good(records, trials, failure)
         elif again.pause_s is None:
-            self.capacity.returned([seq for seq, _ in records])
+            self.capacity.returned(seqs)
             self._put_off(records, trials, again)
         else:
             self._pause(records, trials, again, failure)
@@ -153,10 +153,6 @@ class RunDesk:
             self.retries += trial.calls > 0
             trial.calls += 1
         return trials
-
-    def _busy_alone(self, records: Records) -> int:
-        seqs = [seq for seq, _ in records]
-        return self.capacity.busy_alone(seqs) if self.in_flight() <= 1 else 0
 
     def _time(self) -> datetime:
         return datetime.fromisoformat(self.clock.wall())
@@ -203,15 +199,12 @@ class RunDesk:
 
     def _pause(self, records: Records, trials: list[Trial], again: Again, failure: Failure) -> None:
         """Let nobody start a call for as long as the server asks, or as it seems to need."""
-        now, in_flight = self.clock.now(), self.in_flight()
         seqs = [seq for seq, _ in records]
-        jitter = self.clock.jitter()
-        wait_s = self.capacity.busy(seqs, again.pause_s or 0.0, in_flight, now, jitter)
-        self._pacer.pause(self.capacity.resumes_at)
-        if not again.pause_s and self.capacity.given_up(now):
+        wait_s = self.pauses.pause(seqs, again.pause_s or 0.0, failure)
+        if wait_s is None:
             self._end_outside(records, "the service stays busy", busy(failure))
-            return
-        self._put_off(records, trials, again, wait_s)
+        else:
+            self._put_off(records, trials, again, wait_s)
 
     def _put_off(
         self, records: Records, trials: list[Trial], again: Again, least_s: float = 0.0

@@ -72,7 +72,7 @@ def assemble(
                       together=engine.together, ahead=ahead)  # fmt: skip
     feed = RunFeed(pending, desk, committer, stop, slots=engine.slots, paced=pacer.limited,
                    together=engine.together)  # fmt: skip
-    desk.in_flight = lambda: feed.in_flight
+    desk.pauses.in_flight = lambda: feed.in_flight
     meter = Meter(watch, desk, feed, engine, store.counts.settled)
     hooks = Hooks(stop, job.grace_s, clock.now)
     ticker = Ticker(desk, feed, committer, engine, meter, hooks, watch, stop, grace_s=job.grace_s)
