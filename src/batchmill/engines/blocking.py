@@ -44,7 +44,8 @@ class Blocking:
         """Call these, in this context; True if others are to be called in a new one."""
         clean = copy_context()
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
-        call, context = self._call, self.context
+        call, context, as_it_is = self._call, self.context, copy_context
+        seqs, rows, latencies = work.seqs, work.rows, work.latencies
         started = now()
         for seq, raw in records:
             slot.seq, slot.raw = seq, raw
@@ -65,13 +66,18 @@ class Blocking:
                 if result is None:
                     work.filtered.append(seq)
                 else:
-                    work.rows.append(row)
-                    work.seqs.append(seq)
+                    rows.append(row)
+                    seqs.append(seq)
             ended = now()
-            work.latencies.append(ended - started)
+            latencies.append(ended - started)
             if work.halted or ended > work.until:
                 return False
-            if not same(clean):
+            try:
+                # Contexts that nobody has changed are one inside, and no value is compared.
+                tainted = as_it_is() != clean
+            except Exception:
+                tainted = True
+            if tainted:
                 return True
             started = ended
         return False
