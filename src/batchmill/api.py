@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from .engines.forked import end_by, not_inherited
 from .job import Job
 from .launch import Launch, Manner, Only
 from .protocols import Observer
@@ -92,10 +94,16 @@ def _signals_to(handle: Callable[[int], None]) -> Iterator[None]:
     for number in taken:
         signal.signal(number, hear)
     try:
-        yield
+        with not_inherited(partial(_end_by, taken)):
+            yield
     finally:
         for number in taken:
             signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def _end_by(numbers: Iterable[int]) -> None:
+    for number in numbers:
+        end_by(number)
 
 
 def _run_loop(work: Coroutine[Any, Any, Report]) -> Report:

@@ -182,6 +182,12 @@ class Desk(Protocol):
 
     These lists stay the same objects throughout the run."""
 
+    @property
+    def paused_until(self) -> float:
+        """No call is to begin before this moment of the run's clock. Known once a failure that
+        asks for it has been reported."""
+        ...
+
     def blank(self, seq: int) -> None:
         """It was no record, just a blank line."""
         ...

@@ -7,6 +7,7 @@ from typing import Any
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
+from .forked import leave_if_forked
 from .slot import Slot
 from .work import Work
 
@@ -19,6 +20,7 @@ class Blocking:
         self._codec = setting.codec
         self._call = setting.call
         self._now = setting.now
+        self._home = setting.home
         self._batches: Batches | None = None
         if setting.task.is_batch:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
@@ -29,6 +31,7 @@ class Blocking:
             self._together(work, slot, self._batches)
         else:
             self._one_by_one(work, slot)
+        leave_if_forked(self._home)
 
     def _one_by_one(self, work: Work, slot: Slot) -> None:
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
@@ -46,6 +49,7 @@ class Blocking:
                 result = call(record, context)
                 row = None if result is None else encode(result)
             except BaseException as error:
+                leave_if_forked(self._home, error)
                 work.failed.append((seq, raw, error))
             else:
                 if result is None:
@@ -67,5 +71,6 @@ class Blocking:
         try:
             batches.settle(work, self._call(batches.pack(batch), self.context))
         except BaseException as error:
+            leave_if_forked(self._home, error)
             work.whole = error
         work.latencies.append(self._now() - slot.started)

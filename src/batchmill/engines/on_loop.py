@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from ..calling import here
@@ -14,6 +16,7 @@ from ..tasks.context import running
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
+from .forked import leave_if_forked, not_inherited
 from .slot import Slot, fail, give_back, oldest, unreadable
 from .work import Work
 
@@ -70,6 +73,7 @@ class LoopEngine:
         self._cancelled = False
         self._closed = False
         self._context: Any = None
+        self._feed: Feed | None = None
         self._batches: Batches | None = None
         if setting.task.is_batch:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
@@ -78,11 +82,19 @@ class LoopEngine:
     async def open(self) -> AsyncIterator[None]:
         async with running(self._setting.task, self.slots) as self._context:
             try:
-                yield
+                with not_inherited(partial(self._end_piece, asyncio.get_running_loop())):
+                    yield
             finally:
                 self._closed = True
 
+    def _end_piece(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a process that the task has forked: let its call be the last, even if it waits."""
+        if self._feed is not None:
+            self._feed.until = -math.inf
+        loop.call_soon(leave_if_forked, self._setting.home)
+
     async def serve(self, feed: Feed, desk: Desk) -> None:
+        self._feed = feed
         while await self._serve_until_abandoned(feed, desk):
             pass
 
@@ -112,6 +124,7 @@ class LoopEngine:
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
         add_row, add_seq = desk.rows.append, desk.seqs.append
         add_filtered, add_latency = desk.filtered.append, desk.latencies.append
+        home = self._setting.home
         while await feed.more():
             started = now()
             slot.busy = True
@@ -144,6 +157,7 @@ class LoopEngine:
                 if ended > feed.until:
                     break
                 started = ended
+            leave_if_forked(home)
             slot.busy = False
 
     async def _work_in_batches(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> None:
@@ -162,12 +176,14 @@ class LoopEngine:
             except BaseException as error:
                 if not self._report(slot, desk, error):
                     return
+            leave_if_forked(self._setting.home)
             slot.busy = False
             work.latencies.append(now() - slot.started)
             work.report(desk)
 
     def _report(self, slot: LoopSlot, desk: Desk, error: BaseException) -> bool:
         """Report what the call raised; False if it is the slot itself that has to end."""
+        leave_if_forked(self._setting.home, error)
         if slot.abandoned.done() or self._closed:
             return False
         # What the desk decides may be to give up every call, and this one has ended.

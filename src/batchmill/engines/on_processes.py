@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
+from ..core.pacing import Pacer
 from ..errors import BatchmillError, TimedOut, UnencodableResult, WorkerDied
 from ..protocols import Desk, Feed
 from ..records import Failure, Taken
 from .base import Setting
-from .crew import Crew, Lane, Worker
+from .board import Board
+from .crew import Lane, Worker
+from .forked import not_inherited
+from .orders import Crew
 from .process import Lost
 from .sender import Sender
 from .slot import fail, give_back
+from .spawn import starting
 from .wire import Done, Portion, Told, unpacked
 from .work import Record
 
@@ -47,6 +52,7 @@ class ProcessEngine:
         self._setting = setting
         self._crew = crew
         self._sender = Sender(setting.codec, items_in=items_in)
+        self._board: Board
         self._workers: list[Worker] = []
         self._lanes: deque[Lane] = deque()
         self._busy: list[Lane] = []
@@ -60,7 +66,33 @@ class ProcessEngine:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        self._workers = [Worker(self._crew) for _ in range(self._crew.workers)]
+        with self._open_board() as board, not_inherited(self._forget):
+            self._board = board
+            self._workers = [Worker(self._crew, board) for _ in range(self._crew.workers)]
+            try:
+                async with self._staffed():
+                    yield
+            finally:
+                self._workers.clear()
+
+    @contextmanager
+    def _open_board(self) -> Iterator[Board]:
+        """The board, which goes with the run."""
+        orders = self._crew.orders
+        with starting():
+            board = Board.create(Pacer(orders.rate, orders.burst))
+        with closing(board):
+            yield board
+
+    def _forget(self) -> None:
+        """In a process that was forked from this one: let go of the workers."""
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.forget()
+
+    @asynccontextmanager
+    async def _staffed(self) -> AsyncIterator[None]:
+        """Every worker is ready in this block, and all are told to end behind it."""
         try:
             await _all(worker.ready() for worker in self._workers)
             self._lanes.extend(Lane(worker, number) for number in range(self._crew.lanes)
@@ -115,6 +147,8 @@ class ProcessEngine:
         except BaseException:
             give_back(desk, taken.pairs())
             raise
+        if not self._drained:
+            self._board.hold(desk.paused_until)
         columns = self._setting.codec.columns
         lane.answer = process.call(Portion(
             lane.number, taken.seqs, packed, desk.attempts(taken.seqs),
@@ -150,6 +184,8 @@ class ProcessEngine:
             desk.blank(seq)
         if done.failed or done.whole or done.given_back:
             _report_failures(done, dict(taken.pairs()), desk)
+            if not self._drained:
+                self._board.answer(desk.paused_until)
         if self.together == 1:
             lane.size = _next_size(lane.size, len(taken.seqs) - len(done.given_back), done.lasted_s)
 
@@ -207,19 +243,20 @@ class ProcessEngine:
                     worker.late.add(lane)
             if worker.late and process.alive:
                 process.kill()
+            elif limit_s is not None and process.silent(now, limit_s):
+                process.kill(f"stood still for {limit_s:g} s between two calls, and was killed")
 
     def drain(self) -> None:
         self._drained = True
-        for worker in self._workers:
-            if worker.process is not None:
-                worker.process.halt()
+        if self._workers:
+            self._board.halt()
 
     def cancel(self) -> None:
         self._cancelled = True
         self.drain()
         for lane in self._busy:
             if lane.answer is not None and not lane.answer.done():
-                lane.answer.set_result(Lost("was given up", {}))
+                lane.answer.set_result(Lost("was given up", {}, {}))
         for worker in self._workers if self._started else ():
             worker.give_up_start()
 
@@ -233,8 +270,15 @@ class ProcessEngine:
         return min(calls, key=lambda call: call[1], default=None)
 
 
-async def _all(starting: Iterable[Awaitable[Any]]) -> None:
-    await asyncio.gather(*starting)
+async def _all(coming: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Wait for all of them. None goes on when this ends because one has failed."""
+    tasks = [asyncio.create_task(each) for each in coming]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:

@@ -15,6 +15,7 @@ from ..protocols import Desk, Feed
 from ..tasks.context import running
 from .base import Setting
 from .blocking import Blocking
+from .forked import not_inherited
 from .slot import Slot, fail, oldest
 from .work import Record, Work
 
@@ -67,7 +68,9 @@ class ThreadEngine:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with running(self._setting.task, self.slots) as self._blocking.context:
-            yield
+            # In a process that the task has forked its call is the last.
+            with not_inherited(self.drain):
+                yield
 
     async def serve(self, feed: Feed, desk: Desk) -> None:
         slot = self._new_slot(desk, self.together)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -20,8 +21,19 @@ from ..records import Failure
 Told = tuple[str, str, str, tuple[str, ...], int | None, float | None]
 """A failure without the exception, which may not be able to travel."""
 
-LENGTH = 4
-"""Bytes of a frame's length."""
+MARK = b"\xc1bml"
+"""Begins and ends a frame, so that bytes that a task has put between them are noticed. MessagePack
+never uses its first byte."""
+_HEAD = struct.Struct(">4sQ")
+HEAD = _HEAD.size
+FRAME_MOST = 1 << 40
+"""More bytes than any frame has."""
+LENGTH = 8
+"""Bytes of a blob's length."""
+
+
+class Garbled(Exception):
+    """What has come through a pipe is no frame."""
 
 
 class Portion(msgspec.Struct, array_like=True, tag="portion"):
@@ -72,21 +84,41 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
     columns: tuple[str, ...] | None = None
 
 
+class Closing(msgspec.Struct, array_like=True, tag="closing"):
+    """From a worker: it calls nothing any more, and shuts the task down."""
+
+
 class Ended(msgspec.Struct, array_like=True, tag="ended"):
     """From a worker: the task has been shut down."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(Portion | Close)
-_from_worker = msgspec.msgpack.Decoder(Ready | Refused | Done | Ended)
+_from_worker = msgspec.msgpack.Decoder(Ready | Refused | Done | Closing | Ended)
 
 
 def frame(message: msgspec.Struct) -> bytearray:
-    """A message with its length in front."""
-    buffer = bytearray(LENGTH)
-    _encoder.encode_into(message, buffer, LENGTH)
-    buffer[:LENGTH] = (len(buffer) - LENGTH).to_bytes(LENGTH, "big")
+    """A message between marks, with its length in front. Text that UTF-8 cannot carry is spelled
+    out."""
+    buffer = bytearray(HEAD)
+    try:
+        _encoder.encode_into(message, buffer, HEAD)
+    except UnicodeEncodeError:
+        return frame(_spelled_out(message))
+    _HEAD.pack_into(buffer, 0, MARK, len(buffer) - HEAD)
+    buffer += MARK
     return buffer
+
+
+def _spelled_out(value: Any) -> Any:
+    """The same, with every lone surrogate in its texts as an escape: what cannot be encoded."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list | tuple):
+        return type(value)(map(_spelled_out, value))
+    if isinstance(value, msgspec.Struct):
+        return type(value)(*map(_spelled_out, msgspec.structs.astuple(value)))
+    return value
 
 
 class Frames:
@@ -97,21 +129,39 @@ class Frames:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Any]:
-        """The messages that are complete with `data`."""
+        """The messages that are complete with `data`.
+
+        Raises Garbled where something else came through; nothing that follows can be read then.
+        """
         buffer = self._buffer
         buffer += data
         messages: list[Any] = []
         start = 0
-        while len(buffer) - start >= LENGTH:
-            body = start + LENGTH
-            end = body + int.from_bytes(buffer[start:body], "big")
-            if len(buffer) < end:
+        while len(buffer) - start >= HEAD:
+            body = start + HEAD
+            end = body + _length(buffer, start)
+            if len(buffer) < end + len(MARK):
                 break
-            with memoryview(buffer) as view, view[body:end] as message:
-                messages.append(self._decode(message))
-            start = end
+            messages.append(self._read(body, end))
+            start = end + len(MARK)
         del buffer[:start]
         return messages
+
+    def _read(self, body: int, end: int) -> Any:
+        with memoryview(self._buffer) as view, view[body:end] as message:
+            if view[end : end + len(MARK)] != MARK:
+                raise Garbled("a frame does not end where it should")
+            try:
+                return self._decode(message)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise Garbled(f"a frame cannot be read: {error}") from None
+
+
+def _length(buffer: bytearray, start: int) -> int:
+    mark, length = _HEAD.unpack_from(buffer, start)
+    if mark != MARK or length > FRAME_MOST:
+        raise Garbled("there is no frame")
+    return int(length)
 
 
 def to_worker() -> Frames:
@@ -123,7 +173,7 @@ def from_worker() -> Frames:
 
 
 def read_blob(stream: BinaryIO) -> bytes:
-    """The one frame that is no message: what sets a worker up."""
+    """What is no message: what sets a worker up."""
     return stream.read(int.from_bytes(stream.read(LENGTH), "big"))
 
 

@@ -87,6 +87,10 @@ class RunDesk:
         self._held: dict[int, Outcome | None] = {}
         """What the records whose dead letters the guard holds back were before."""
 
+    @property
+    def paused_until(self) -> float:
+        return self._pacer.paused_until
+
     def blank(self, seq: int) -> None:
         self.counts.blank += 1
         self.draft.blank(seq)

@@ -24,7 +24,7 @@ _MOVED = {"utils": "from batchmill import retry_with_backoff",
           "logging_config": "import logging; logger = logging.getLogger(__name__)"}  # fmt: skip
 """What takes the place of the helper modules that a JsonlBatch project imports."""
 
-_folders: set[Path] = set()
+task_folders: set[Path] = set()
 """Folders that were put on the import path here."""
 
 
@@ -66,7 +66,7 @@ def search(folder: Path) -> None:
     collector, may import something.
     """
     folder = folder.absolute()
-    _folders.add(folder)
+    task_folders.add(folder)
     for root in _roots_from_elsewhere(folder):
         for name in sys.modules.copy():
             if f"{name}.".startswith(f"{root}."):
@@ -95,7 +95,7 @@ def _is_missing(name: str) -> bool:
 
 
 def _roots_from_elsewhere(folder: Path) -> list[str]:
-    others = _folders - {folder}
+    others = task_folders - {folder}
     return [
         name
         for name, module in sys.modules.copy().items()
