@@ -215,6 +215,11 @@ class Desk(Protocol):
         """The record was not called after all; it is to be called again, at no charge."""
         ...
 
+    def lost(self, seq: int, raw: Any) -> None:
+        """The record was called, and what came of it was lost with a process that died. It is to be
+        called again, at no charge; the call counts among those that held it."""
+        ...
+
     def attempt(self, seq: int) -> int:
         """The number of the attempt that is under way for this record, from 1."""
         ...

@@ -65,4 +65,6 @@ class Lane:
     number: int
     size: int = 1
     """How many records the next portion should have."""
+    handed_at: float = 0.0
+    """When its portion was handed over."""
     answer: asyncio.Future[Done | Lost] | None = None

@@ -204,6 +204,10 @@ class Lane:
         """Nobody dies in here who could tell."""
         raise NotImplementedError
 
+    def lost(self, seq: int, _: Any) -> None:
+        """Nothing is lost in here."""
+        raise NotImplementedError
+
     def returned(self, seq: int, _: Any) -> None:
         self._given_back.append(seq)
 

@@ -228,14 +228,22 @@ class Process:
         if not self._over and self._popen.poll() is not None:
             self._bury(_how(self._popen.returncode))
 
-    def _bury(self, how: str) -> None:
-        self._over = True
-        self._kill_group()
+    def lost(self, how: str) -> Lost:
+        """What its lanes have called by now, where they have not been answered for."""
+        return Lost(how, {}, {}) if self._over else self._noted(how)
+
+    def _noted(self, how: str) -> Lost:
         lanes = range(self._lanes)
         calling = {lane: call for lane in lanes if (call := self._cells.calling(lane))}
         last = {lane: seq for lane in lanes if (seq := self._cells.last(lane)) != NOBODY}
+        return Lost(how, calling, last)
+
+    def _bury(self, how: str) -> None:
+        self._over = True
+        self._kill_group()
+        lost = self._noted(how)
         for lane in list(self._waiting):
-            self._answer(lane, Lost(how, calling, last))
+            self._answer(lane, lost)
         if self._to_close and how == _EXITED and not self._ended.done():
             self._ended.set_result(None)
         self._refuse(self._hook_failed(how))

@@ -99,6 +99,10 @@ class RunDesk:
         self.trials.of.setdefault(seq, Trial())
         self.trials.wait(self.clock.now(), seq, raw)
 
+    def lost(self, seq: int, raw: Any) -> None:
+        self.trials.of.setdefault(seq, Trial()).made += 1
+        self.returned(seq, raw)
+
     def attempt(self, seq: int) -> int:
         trial = self.trials.of.get(seq)
         return trial.used + 1 if trial else 1
