@@ -60,6 +60,6 @@ def test_report_dead_letters_and_task_agree(little, counted, act, error, batch):
 
     (letter,) = little.letters()
     assert (30, error) == (letter["seq"], letter["error"]["type"])
-    assert len(lines) == report.calls
+    assert len(lines) == report.called
     if not batch:
         assert held[30] == letter["attempts"]

@@ -7,9 +7,11 @@ never were bytes, are pickled.
 
 from __future__ import annotations
 
+import functools
 import io
 import pickle
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -185,10 +187,30 @@ def told(failure: Failure) -> Told:
     return failure[:6]
 
 
+_CACHED = type(functools.cache(len))
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    """The function with a cache of its own, which is empty."""
+    return functools.lru_cache(**parameters)(function)
+
+
+def _has_name(function: Any) -> bool:
+    """Whether another process finds it by its name: it is of no script, and of no function."""
+    module = sys.modules.get(function.__module__)
+    found: Any = None if function.__module__ == "__main__" else module
+    for part in function.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is function
+
+
 class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles the classes and functions of a script as what they are made of."""
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, _CACHED) and not _has_name(value):
+            # By itself it travels by its name all the same.
+            return _cached, (value.__wrapped__, value.cache_parameters())
         reduced = super().reducer_override(value)
         if isinstance(value, type) and isinstance(reduced, tuple) and len(reduced) > 2:
             # What msgspec notes on a class that it has decoded cannot travel, and is noted again.
