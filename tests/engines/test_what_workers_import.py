@@ -49,7 +49,7 @@ def test_files_that_are_named_like_libraries_are_not_imported_for_them(project, 
 
 def test_what_the_driver_has_not_imported_the_task_may_bring_itself(project):
     (project / "mailbox.py").write_text("NAME = 'ours'\n")
-    (project / "task.py").write_text("import calendar\ndef process_record(record):\n"
+    (project / "task.py").write_text("import mailbox\ndef process_record(record):\n"
                                      "    return {'mailbox': mailbox.NAME}\n")  # fmt: skip
 
     command, err = run(project, "process")

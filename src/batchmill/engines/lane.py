@@ -49,6 +49,7 @@ class Lane:
         self.closing = False
         self._board = board
         self.piece: Iterator[tuple[int, Any]] = iter(())
+        self._items: Iterator[Any] = iter(())
         self.until = 0.0
         self.seqs: list[int] = []
         self.rows: list[Any] = []
@@ -82,7 +83,7 @@ class Lane:
         return self._portion is not None
 
     async def more(self) -> bool:
-        if self._portion and length_hint(self.piece) and self._goes_on():
+        if self._portion and length_hint(self._items) and self._goes_on():
             return True
         self._answer()
         while portion := await self._inbox.get():
@@ -118,7 +119,7 @@ class Lane:
         self._answer()
         if not await self.more() or self._portion is None:
             return Taken([], [])
-        self.piece = iter(())
+        self.piece = self._items = iter(())
         return Taken(self._portion.seqs, self._raws)
 
     def _begin(self, portion: Portion) -> None:
@@ -127,14 +128,16 @@ class Lane:
             columns.names = portion.columns
         self._portion = portion
         self._began = self._now()
-        self.piece = iter(())
+        self.piece = self._items = iter(())
         try:
             self._raws = unpacked(portion.raws)
         except Exception as error:
             self._raws, self._called = [], portion.seqs
             self._whole = self._told(_unreadable(error))
         else:
-            self.piece = zip(portion.seqs, self._raws, strict=True)
+            # A zip does not tell how much of it is left.
+            self._items = iter(self._raws)
+            self.piece = zip(portion.seqs, self._items, strict=True)
 
     def _answer(self) -> None:
         """Tell the driver what has become of the portion, and begin anew."""
