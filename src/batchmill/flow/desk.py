@@ -48,17 +48,8 @@ class RunDesk:
     at once, while they are still in the processor's cache.
     """
 
-    def __init__(
-        self,
-        codec: Codec,
-        draft: Draft,
-        retry: Retry,
-        guard: Guard,
-        pacer: Pacer,
-        stop: Stop,
-        clock: Clock,
-        note: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, codec: Codec, draft: Draft, retry: Retry, guard: Guard, pacer: Pacer,
+                 stop: Stop, clock: Clock, note: Callable[[str, str], None]) -> None:  # fmt: skip
         self.seqs: list[int] = []
         self.rows: list[Any] = []
         self.filtered: list[int] = []
