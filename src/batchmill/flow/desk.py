@@ -134,13 +134,13 @@ class RunDesk:
         trials = [self._trial(seq) for seq, _ in records]
         for trial in trials:
             trial.deaths += 1
+            trial.made += 1
         self.deaths += 1
         if self.deaths <= NOTED:
             self._note(f"{error}: record {records[0][0]}", "warning")
         if len(records) > 1 or call_after_deaths(trials[0].deaths):
             self._part(records, trials)
             return
-        trials[0].made += trials[0].deaths
         self._give_up_all(records, trials, failure_of(error))
 
     def _halts(self, records: Records, error: BaseException | Failure) -> bool:
