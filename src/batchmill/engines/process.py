@@ -12,11 +12,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
-from .. import errors
-from ..errors import BatchmillError, ConfigError, MissingDependency, TaskHookFailed
+from ..errors import BatchmillError, TaskHookFailed
 from .board import Board
 from .cells import NOBODY, Cells
 from .forked import let_go
+from .last_words import EXITED, how_it_ended, refusal
 from .orders import Crew
 from .spawn import open_pipes, start, starting
 from .wire import (
@@ -162,7 +162,7 @@ class Process:
             case Ready() if not self._ready.done():
                 self._ready.set_result(None)
             case Refused():
-                self._refuse(_refusal(message))
+                self._refuse(refusal(message))
             case Closing() if not self._closing.done():
                 self._closing.set_result(None)
             case Ended() if not self._ended.done():
@@ -201,7 +201,7 @@ class Process:
             return
         self._kill_group()
         self._popen.wait()
-        self._bury(why or _how(self._popen.returncode))
+        self._bury(why or how_it_ended(self._popen.returncode))
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -226,7 +226,7 @@ class Process:
     def look(self) -> None:
         """Bury the process if it has ended, without waiting."""
         if not self._over and self._popen.poll() is not None:
-            self._bury(_how(self._popen.returncode))
+            self._bury(how_it_ended(self._popen.returncode))
 
     def lost(self, how: str) -> Lost:
         """What its lanes have called by now, where they have not been answered for."""
@@ -244,7 +244,7 @@ class Process:
         lost = self._noted(how)
         for lane in list(self._waiting):
             self._answer(lane, lost)
-        if self._to_close and how == _EXITED and not self._ended.done():
+        if self._to_close and how == EXITED and not self._ended.done():
             self._ended.set_result(None)
         self._refuse(self._hook_failed(how))
         if not self._writer.is_closing():
@@ -276,25 +276,5 @@ class Process:
         except TimeoutError:
             pass
         finally:
+            self._ended.cancel()
             self.kill()
-
-
-_EXITED = "ended itself with exit code 0"
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended itself with exit code {code}"
-    name = signal.Signals(-code).name
-    if -code == signal.SIGKILL:
-        return f"was killed by {name}, by the system for want of memory or from outside"
-    return f"was killed by {name}"
-
-
-def _refusal(told: Refused) -> BatchmillError:
-    """The error of the worker, of the same kind where it is one of ours."""
-    kind: Any = getattr(errors, told.kind, ConfigError)
-    if kind is MissingDependency or not issubclass(kind, BatchmillError):
-        kind = ConfigError
-    error: BatchmillError = kind(told.message, hint=told.hint)
-    return error
