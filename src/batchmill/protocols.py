@@ -220,6 +220,12 @@ class Desk(Protocol):
 
     These lists stay the same objects throughout the run."""
 
+    @property
+    def paused_until(self) -> float:
+        """No call is to begin before this moment of the run's clock. Known once a failure that
+        asks for it has been reported."""
+        ...
+
     def blank(self, seq: int) -> None:
         """It was no record, just a blank line."""
         ...
@@ -245,6 +251,11 @@ class Desk(Protocol):
 
     def returned(self, seq: int, raw: Any) -> None:
         """The record was not called after all; it is to be called again, at no charge."""
+        ...
+
+    def lost(self, seq: int, raw: Any) -> None:
+        """The record was called, and what came of it was lost with a process that died. It is to be
+        called again, at no charge; the call counts among those that held it."""
         ...
 
     def attempt(self, seq: int) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+
+from .engines.forked import end_by, not_inherited
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that ask a process to end."""
@@ -65,12 +68,18 @@ def heard_by(loop: asyncio.AbstractEventLoop, handle: Callable[[int], None]) -> 
     for number in taken:
         signal.signal(number, ears.hear)
     try:
-        yield
+        with not_inherited(partial(_end_by, taken)):
+            yield
     finally:
         for number in taken:
             signal.signal(number, before[number] or signal.SIG_DFL)
         if ears.late is not None:
             signal.raise_signal(ears.late)
+
+
+def _end_by(numbers: Iterable[int]) -> None:
+    for number in numbers:
+        end_by(number)
 
 
 def _interrupt() -> None:

@@ -47,7 +47,9 @@ def test_workers_that_are_killed_again_and_again_cost_no_record_anything(little,
     calls = Counter(map(int, notes.read_bytes().split()))
     blamed = {each["seq"] for each in letters if each["error"]["type"] == "WorkerDied"}
     assert all(calls[seq] >= 3 for seq in blamed)
-    assert {1} == {each["attempts"] for each in letters if each["seq"] not in blamed}
+    # A call may be ended between the moment when it begins and its note.
+    more = {each["attempts"] - calls[each["seq"]] for each in letters if each["seq"] not in blamed}
+    assert more <= {0, 1}
     bad = {n for n in range(count) if n % 50 == 7}
     assert bad | blamed == {each["seq"] for each in letters}
     ids = sorted(each["id"] for each in little.results())

@@ -134,7 +134,7 @@ def test_batches_come_in_the_form_that_was_asked_for(little, engine, form):
     )
 
 
-@pytest.mark.parametrize("act", ["ctypes.string_at(0)", "os._exit(3)", "os.closerange(3, 256)"])
+@pytest.mark.parametrize("act", ["ctypes.string_at(0)", "os._exit(3)", "os.closerange(3, 4096)"])
 def test_of_a_batch_that_kills_its_worker_only_the_record_that_does_it_fails(little, bulk, act):
     _report, _calls = bulk(f"if 13 in ids: {act}", "process")
 

@@ -63,9 +63,21 @@ def of_a_notebook():
         (functools.partial(pow, 2), [2, 4, 8]),
         (of_a_notebook(), [3, 6, 9]),
         (abs, [1, 2, 3]),
+        (functools.cache(lambda n: n * 2), [2, 4, 6]),
+        (functools.partial(functools.lru_cache(maxsize=1)(lambda m, n: m * n), 3), [3, 6, 9]),
         ("math:sqrt", [1.0, 2**0.5, 3**0.5]),
     ],
-    ids=["lambda", "object", "method", "partial", "notebook", "builtin", "spelled"],
+    ids=[
+        "lambda",
+        "object",
+        "method",
+        "partial",
+        "notebook",
+        "builtin",
+        "cached",
+        "partly cached",
+        "spelled",
+    ],
 )
 def test_a_task_of_this_kind_travels(task, results):
     assert results == in_processes(task).results

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import sys
 from contextlib import closing
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmill.engines.cells import Cells
-from batchmill.engines.wire import Close, Done, Portion, frame, from_worker, to_worker
+from batchmill.engines.wire import (
+    Close,
+    Done,
+    Garbled,
+    Portion,
+    Refused,
+    frame,
+    from_worker,
+    to_worker,
+)
 from commands import environment
 
 
@@ -44,6 +54,35 @@ def test_what_is_decoded_does_not_change_when_more_arrives():
     assert first == one
 
 
+@given(at=st.integers(0, 120), stray=st.binary(min_size=1, max_size=30))
+def test_stray_bytes_are_never_taken_for_a_message(at, stray):
+    done = Done(0, 0.5, [1], [b"row"], [], [], [0.5], [], [])
+    stream = bytes(frame(done)) * 2
+    frames = from_worker()
+
+    received = []
+    with contextlib.suppress(Garbled):
+        received += frames.feed(stream[:at] + stray + stream[at:])
+        received += frames.feed(stream)
+
+    assert received in ([], [done], [done] * 2)
+
+
+def test_a_frame_of_an_absurd_length_is_none():
+    head = bytes(frame(Close()))[:4] + (1 << 50).to_bytes(8, "big")
+
+    with pytest.raises(Garbled):
+        to_worker().feed(head)
+
+
+def test_text_that_cannot_be_encoded_is_spelled_out():
+    told = Refused("ConfigError", "no such file: caf\udce9.txt", None)
+
+    (received,) = from_worker().feed(bytes(frame(told)))
+
+    assert "no such file: caf\\udce9.txt" == received.message
+
+
 NOTER = """
 import os, sys
 from batchmill.engines.cells import Cells
@@ -63,10 +102,3 @@ def test_what_a_process_has_noted_is_there_when_it_has_died():
         assert (None, (7, 12.5)) == (cells.calling(0), cells.calling(1))
         cells.clear(1)
         assert cells.calling(1) is None
-
-
-def test_a_halt_is_seen_by_whoever_has_the_same_memory():
-    with closing(Cells.create(1)) as mine, closing(Cells(os.dup(mine.fd), 1)) as other:
-        mine.halt()
-
-        assert other.halted

@@ -230,11 +230,25 @@ def test_a_task_file_that_was_edited_is_read_anew(write):
 
 
 def test_two_task_files_of_the_same_name_are_two_modules(write):
-    one = load_task(write("one/task.py", TASK)).process.__module__
-    two = load_task(write("two/task.py", TASK)).process.__module__
+    one = load_task(write("one/task.py", TASK)).process
+    two = load_task(write("two/task.py", TASK)).process
 
-    assert one != two
-    assert {one, two} <= set(sys.modules)
+    assert one.__globals__ is not two.__globals__
+    assert two is sys.modules["task"].process_record
+
+
+def test_a_task_file_goes_by_its_own_name_where_an_import_would_find_it(write):
+    assert "geo" == load_task(write("geo.py", TASK)).process.__module__
+    assert "geo-2" == load_task(write("geo-2.py", TASK)).process.__module__
+
+
+@pytest.mark.parametrize("name", ["random.py", "statistics.py", "msgspec.py", "v1.0.py"])
+def test_a_task_file_takes_no_other_module_s_place(write, name):
+    before = sys.modules.get(name.removesuffix(".py"))
+    module = load_task(write(name, TASK)).process.__module__
+
+    assert module.startswith("_batchmill_")
+    assert before is sys.modules.get(name.removesuffix(".py"))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +273,7 @@ def test_a_file_that_cannot_be_imported_says_why_and_where(write, text, says, re
     assert says in message
     assert message.endswith(f"({path}:2)")
     assert remedy in hint
-    assert not [name for name in set(sys.modules) - before if name.startswith("_batchmill_task")]
+    assert "task" not in set(sys.modules) - before
 
 
 def test_an_error_in_a_sibling_is_told_where_it_is(write):

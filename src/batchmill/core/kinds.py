@@ -77,6 +77,12 @@ def lies_outside(failure: Failure) -> bool:
     return failure.status in OUTSIDE_STATUS or classify(failure, Retry()) is not Kind.PERMANENT
 
 
+def asks_for_pause(failure: Failure) -> bool:
+    """Whether the service asks everyone to wait, with or without saying how long."""
+    return any(sign.retry_after_s is not None or bool(sign.limit)
+               for sign in failure.members or (failure,))  # fmt: skip
+
+
 def _kind_of(sign: Failure | Sign, retry: Retry) -> Kind:
     if "batchmill.errors.Permanent" in sign.lineage:
         return Kind.PERMANENT

@@ -31,8 +31,9 @@ class Pacer:
             slack_s = min(MAX_SLACK_S, rate.period_s * SLACK_SHARE)
             self._interval_s = (rate.period_s + slack_s) / (rate.count - burst + 1)
             self._tolerance_s = slack_s + (burst - 1) * self._interval_s
-        self._theoretical_at: float | None = None
-        self._paused_until = 0.0
+        self.theoretical_at: float | None = None
+        """When the next start would be if all were spaced evenly; None before the first."""
+        self.paused_until = 0.0
 
     @property
     def limited(self) -> bool:
@@ -41,29 +42,29 @@ class Pacer:
 
     def pause(self, until: float) -> None:
         """Let nothing start before `until`."""
-        self._paused_until = max(self._paused_until, until)
+        self.paused_until = max(self.paused_until, until)
 
     def take(self, wanted: int, now: float) -> int:
         """How many of `wanted` calls may start now; they count as started."""
-        if now < self._paused_until:
+        if now < self.paused_until:
             return 0
         if not self.limited:
             return wanted
         granted = 0
         while granted < wanted and self._due_at(now) <= now:
-            self._theoretical_at = max(now, self._theoretical_at or 0.0) + self._interval_s
+            self.theoretical_at = max(now, self.theoretical_at or 0.0) + self._interval_s
             granted += 1
         return granted
 
     def refund(self, count: int) -> None:
         """Take back `count` starts that were granted and not made after all."""
-        if self._theoretical_at is not None:
-            self._theoretical_at -= count * self._interval_s
+        if self.theoretical_at is not None:
+            self.theoretical_at -= count * self._interval_s
 
     def state(self, now: float) -> float:
         """How far, in seconds, the theoretical time of the next start lies ahead of `now`: 0 where
         what has been started constrains nothing any more. What a later pacer is to `resume`."""
-        return max(0.0, (self._theoretical_at or now) - now)
+        return max(0.0, (self.theoretical_at or now) - now)
 
     def resume(self, ahead_s: float, now: float) -> None:
         """Go on as after the starts of an earlier run, whose `state` is `ahead_s` by now.
@@ -75,11 +76,11 @@ class Pacer:
         """
         if self.limited:
             most_s = self._tolerance_s + self._interval_s
-            self._theoretical_at = now + min(max(self._tolerance_s, ahead_s), most_s)
+            self.theoretical_at = now + min(max(self._tolerance_s, ahead_s), most_s)
 
     def wait_s(self, now: float) -> float:
         """Seconds until one call may start."""
-        paused_s = max(0.0, self._paused_until - now)
+        paused_s = max(0.0, self.paused_until - now)
         if not self.limited:
             return paused_s
         return max(paused_s, self._due_at(now) - now)
@@ -87,9 +88,9 @@ class Pacer:
     def _due_at(self, now: float) -> float:
         """The earliest moment of the next start. The first is now: a run begins without a burst,
         so that one which crashes and starts again all the time keeps to its rate."""
-        if self._theoretical_at is None:
-            self._theoretical_at = now + self._tolerance_s
-        return self._theoretical_at - self._tolerance_s
+        if self.theoretical_at is None:
+            self.theoretical_at = now + self._tolerance_s
+        return self.theoretical_at - self._tolerance_s
 
     def __repr__(self) -> str:
-        return f"<Pacer interval_s={self._interval_s:.6g} theoretical_at={self._theoretical_at}>"
+        return f"<Pacer interval_s={self._interval_s:.6g} theoretical_at={self.theoretical_at}>"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocols import Codec
@@ -24,6 +25,8 @@ class Setting:
     timeout_s: float | None = None
     batch_size: int = 1
     batch_format: str = "list"
+    home: int = field(default_factory=os.getpid)
+    """The process that calls; what a task forks is another one."""
 
     @property
     def together(self) -> int:

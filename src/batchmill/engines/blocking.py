@@ -9,6 +9,7 @@ from typing import Any
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
+from .forked import leave_if_forked
 from .slot import Slot
 from .work import Record, Work
 
@@ -24,6 +25,7 @@ class Blocking:
         self._codec = setting.codec
         self._call = setting.call
         self._now = setting.now
+        self._home = setting.home
         self._batches: Batches | None = None
         if setting.task.is_batch:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
@@ -34,6 +36,7 @@ class Blocking:
             self._together(work, slot, self._batches)
         else:
             self._one_by_one(work, slot)
+        leave_if_forked(self._home)
 
     def _one_by_one(self, work: Work, slot: Slot) -> None:
         records = iter(work.records)
@@ -61,6 +64,7 @@ class Blocking:
                 result = call(record, context)
                 row = None if result is None else encode(result)
             except BaseException as error:
+                leave_if_forked(self._home, error)
                 work.fail(seq, raw, error)
             else:
                 if result is None:
@@ -91,6 +95,7 @@ class Blocking:
             packed = batches.pack(batch)
             batches.settle(work, copy_context().run(self._call, packed, self.context))
         except BaseException as error:
+            leave_if_forked(self._home, error)
             work.whole = error
         work.latencies.append(self._now() - slot.started)
 

@@ -7,8 +7,10 @@ import os
 import tempfile
 
 _CELL = 2
-"""Words of eight bytes that a lane has: seq, and when its call began."""
+"""Words of eight bytes that a lane has: the seq of its last call, and when that began."""
 NOBODY = -1
+IDLE = -1.0
+"""Stands in place of when a call began where it has ended."""
 
 
 class Cells:
@@ -24,9 +26,7 @@ class Cells:
     @classmethod
     def create(cls, lanes: int) -> Cells:
         """New cells, in which nobody calls anything. `fd` is to be handed to the worker."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate((1 + lanes) * _CELL * 8)
-            cells = cls(os.dup(file.fileno()), lanes)
+        cells = cls(shared_file((1 + lanes) * _CELL * 8), lanes)
         for lane in range(lanes):
             cells.clear(lane)
         return cells
@@ -39,25 +39,38 @@ class Cells:
         return self._words, self._times, (lane + 1) * _CELL
 
     def clear(self, lane: int) -> None:
-        """No call is being made."""
+        """No call of the lane's next portion has begun."""
+        self._times[(lane + 1) * _CELL + 1] = IDLE
         self._words[(lane + 1) * _CELL] = NOBODY
+
+    def last(self, lane: int) -> int:
+        """Seq of the last call of the lane's portion, whether it has ended or not; NOBODY if none
+        has begun."""
+        return self._words[(lane + 1) * _CELL]
 
     def calling(self, lane: int) -> tuple[int, float] | None:
         """Seq and start of the call, if there is one."""
         at = (lane + 1) * _CELL
-        seq = self._words[at]
-        return None if seq == NOBODY else (seq, self._times[at + 1])
+        seq, began = self._words[at], self._times[at + 1]
+        return None if seq == NOBODY or began == IDLE else (seq, began)
 
-    @property
-    def halted(self) -> bool:
-        """Whether the worker is to begin with no other call."""
-        return self._words[0] != 0
+    def beat(self) -> None:
+        """Show a sign of life while no call begins or ends."""
+        self._words[0] += 1
 
-    def halt(self) -> None:
-        self._words[0] = 1
+    def signs(self) -> bytes:
+        """All of it. What is alive changes it."""
+        return self._map[:]
 
     def close(self) -> None:
         self._words.release()
         self._times.release()
         self._map.close()
         os.close(self.fd)
+
+
+def shared_file(size: int) -> int:
+    """The descriptor of a new file of so many zeros, which has no name."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        return os.dup(file.fileno())

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from ..errors import TaskHookFailed
+from .board import Board
 from .gate import Gate
-from .orders import Orders
+from .orders import Crew
 from .process import Lost, Process
 from .wire import Done
 
@@ -15,26 +16,15 @@ STARTS = 5
 """How many processes may be killed while they start, before it is no longer taken for chance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """How many processes there are, and what each of them does."""
-
-    workers: int
-    lanes: int
-    """Portions that a worker holds at a time."""
-    orders: Orders
-    threads: int
-    """How many threads a numerical library in a worker should use."""
-
-
 class Worker:
     """A place in the crew. The process that holds it is replaced when it dies."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, board: Board) -> None:
         self.gate = Gate()
         self.late: set[int] = set()
         """Lanes whose call has passed the time limit, and for which the process was killed."""
         self._crew = crew
+        self._board = board
         self._starting = asyncio.Lock()
         self.process: Process | None = None
 
@@ -48,7 +38,7 @@ class Worker:
 
     async def _start(self, times: int) -> Process:
         """Start a process, and another one if somebody kills it meanwhile."""
-        self.process = Process(self._crew.orders, self._crew.lanes, self._crew.threads)
+        self.process = Process(self._crew, self._board)
         try:
             await self.process.start()
         except TaskHookFailed:
@@ -75,4 +65,6 @@ class Lane:
     number: int
     size: int = 1
     """How many records the next portion should have."""
+    handed_at: float = 0.0
+    """When its portion was handed over."""
     answer: asyncio.Future[Done | Lost] | None = None

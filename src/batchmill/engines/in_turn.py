@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio.events import _set_running_loop
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -12,10 +12,11 @@ from ..calling import here
 from ..tasks.context import running
 from .base import Setting
 from .blocking import Blocking
-from .cells import NOBODY, Cells
+from .cells import IDLE, Cells
+from .forked import not_inherited
 from .lane import Lane
 from .on_loop import LoopSlot
-from .work import Work
+from .work import Failed, Work
 
 
 class LaneSlot(LoopSlot):
@@ -46,7 +47,23 @@ class LaneSlot(LoopSlot):
     def busy(self, busy: bool) -> None:
         self._busy = busy
         if not busy:
-            self._words[self._at] = NOBODY
+            self._times[self._at + 1] = IDLE
+
+
+class Noted(list[Failed]):
+    """The failures of some work, as values. The work ends with one that asks for a pause, before
+    the driver knows of it."""
+
+    def __init__(self, lane: Lane, end_work: Callable[[], None]) -> None:
+        super().__init__()
+        self._lane = lane
+        self._end_work = end_work
+
+    def append(self, failed: Failed) -> None:
+        failure, asks = self._lane.noted(failed.error)
+        super().append(failed._replace(error=failure))
+        if asks:
+            self._end_work()
 
 
 class InTurn:
@@ -55,22 +72,30 @@ class InTurn:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._blocking = Blocking(setting)
+        self._work = Work(())
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with running(self._setting.task, self._setting.slots) as self._blocking.context:
-            yield
+            # In a process that the task has forked its call is the last.
+            with not_inherited(self._end_work):
+                yield
 
     async def serve(self, lane: Lane, _: Lane) -> None:
         """Be one slot: portion after portion, each until it is late."""
         slot = LaneSlot(self._setting, lane)
         here.set(slot)
         while await lane.more():
-            work = Work(lane.piece, until=lane.until)
+            failed = Noted(lane, self._end_work)
+            self._work = work = Work(lane.piece, until=lane.until, failed=failed)
             with _outside_of_the_loop():
                 self._blocking.do(work, slot)
             slot.busy = False
             work.report(lane)
+
+    def _end_work(self) -> None:
+        """Let the call that is being made be the last."""
+        self._work.halted = True
 
     def cancel(self) -> None:
         """Nothing is being called while anybody could ask for this."""

@@ -9,9 +9,11 @@ from operator import length_hint
 from typing import Any
 
 from ..core.failures import failure_of
+from ..core.kinds import asks_for_pause
 from ..errors import InvalidRecord, UnencodableResult
 from ..records import Failure, Taken
 from .base import Setting
+from .board import Board
 from .cells import Cells
 from .orders import Orders
 from .wire import Done, Portion, Told, dumps, told, unpacked
@@ -19,24 +21,36 @@ from .work import are_running, last
 
 PORTION_MOST_S = 0.1
 """How long a portion may last. What is not begun by then goes back to the driver."""
+LOOK_S = 0.002
+"""How long records are called before the board is looked at: where calls take longer than that, it
+is between any two of them."""
+WORD_S = 0.2
+"""How long all workers wait for the driver's word after a failure that asks for a pause."""
+STEP_S = 0.02
+"""How often a lane that waits looks whether it still has to."""
 
 
 class Lane:
     """Feed and desk of one slot. Works through one portion after the other, and answers each."""
 
     paced = False
+    paused_until = 0.0
 
     def __init__(
         self,
         number: int,
         cells: Cells,
+        board: Board,
         setting: Setting,
         send: Callable[[Done], None],
         orders: Orders,
     ) -> None:
         self.number = number
         self.cells = cells
+        self.closing = False
+        self._board = board
         self.piece: Iterator[tuple[int, Any]] = iter(())
+        self._items: Iterator[Any] = iter(())
         self.until = 0.0
         self.seqs: list[int] = []
         self.rows: list[Any] = []
@@ -54,39 +68,60 @@ class Lane:
         self._inbox: asyncio.Queue[Portion | None] = asyncio.Queue()
         self._portion: Portion | None = None
         self._raws: list[Any] = []
-        self._began = 0.0
+        self._began = self._over_at = 0.0
 
-    def put(self, portion: Portion | None) -> None:
-        """Hand over the next portion; None ends the lane."""
+    def put(self, portion: Portion) -> None:
+        """Hand over the next portion."""
         self._inbox.put_nowait(portion)
+
+    def close(self) -> None:
+        """Let the lane end."""
+        self.closing = True
+        self._inbox.put_nowait(None)
 
     @property
     def busy(self) -> bool:
         return self._portion is not None
 
     async def more(self) -> bool:
-        if self._goes_on():
+        if self._portion and length_hint(self._items) and self._goes_on():
             return True
         self._answer()
         while portion := await self._inbox.get():
             self._begin(portion)
-            if self._raws and not self.cells.halted:
+            if self._raws and await self._may_begin():
                 return True
             self._answer()
         return False
 
     def _goes_on(self) -> bool:
-        """Whether the portion has records that may be called still."""
-        left = self._portion is not None and length_hint(self.piece) > 0
+        """Whether the next call of the portion may begin; then for how long nobody has to ask."""
+        now = self._now()
+        self.until = min(now + LOOK_S, self._over_at)
         running = are_running([each[2:] for each in last(self._failed)])
-        return left and self._now() < self.until and not running
+        return now < self._over_at and not running and self._board.wait_s(now) <= 0
+
+    async def _may_begin(self) -> bool:
+        """Wait until the first call of the portion may begin; False if that may take long."""
+        while not self.closing:
+            now = self._now()
+            wait_s = self._board.wait_s(now)
+            if wait_s > WORD_S:
+                return False
+            if wait_s <= 0 and (wait_s := self._board.take_start(now)) <= 0:
+                self._began, self._over_at = now, now + PORTION_MOST_S
+                self.until = now + LOOK_S
+                return True
+            self.cells.beat()
+            await asyncio.sleep(min(wait_s, STEP_S))
+        return False
 
     async def take(self, _: int) -> Taken:
         """The whole portion, which is one call."""
         self._answer()
         if not await self.more() or self._portion is None:
             return Taken([], [])
-        self.piece = iter(())
+        self.piece = self._items = iter(())
         return Taken(self._portion.seqs, self._raws)
 
     def _begin(self, portion: Portion) -> None:
@@ -95,15 +130,16 @@ class Lane:
             columns.names = portion.columns
         self._portion = portion
         self._began = self._now()
-        self.until = self._began + PORTION_MOST_S
-        self.piece = iter(())
+        self.piece = self._items = iter(())
         try:
             self._raws = unpacked(portion.raws)
         except Exception as error:
             self._raws, self._called = [], portion.seqs
             self._whole = self._told(_unreadable(error))
         else:
-            self.piece = zip(portion.seqs, self._raws, strict=True)
+            # A zip does not tell how much of it is left.
+            self._items = iter(self._raws)
+            self.piece = zip(portion.seqs, self._items, strict=True)
 
     def _answer(self) -> None:
         """Tell the driver what has become of the portion, and begin anew."""
@@ -154,15 +190,27 @@ class Lane:
         self._called = [seq for seq, _ in records]
 
     def _told(self, error: BaseException | Failure) -> Told:
+        return told(self.noted(error)[0])
+
+    def noted(self, error: BaseException | Failure) -> tuple[Failure, bool]:
+        """The failure as a value, and whether it asks for a pause: then no worker begins a call
+        before the driver has heard of it."""
         failure = error if isinstance(error, Failure) else failure_of(error, datetime.now(UTC))
         limit = self._orders.memory_limit
         if isinstance(error, MemoryError) and limit:
             much = f"the call needs more memory than run.worker_memory = {limit} bytes"
             failure = failure._replace(message=f"{much} {failure.message}".strip())
-        return told(failure)
+        asks = asks_for_pause(failure)
+        if asks and not isinstance(error, Failure):
+            self._board.ask(self._now() + WORD_S)
+        return failure, asks
 
     def died(self, records: Sequence[tuple[int, Any]], error: BaseException) -> None:
         """Nobody dies in here who could tell."""
+        raise NotImplementedError
+
+    def lost(self, seq: int, _: Any) -> None:
+        """Nothing is lost in here."""
         raise NotImplementedError
 
     def returned(self, seq: int, _: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from ..calling import here
@@ -16,6 +18,7 @@ from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
 from .blocking import same
+from .forked import leave_if_forked, not_inherited
 from .left_behind import LeftBehind
 from .slot import Slot, fail, give_back, oldest, unreadable
 from .work import Work
@@ -90,6 +93,7 @@ class LoopEngine:
         self._closed = False
         self._context: Any = None
         self._left = LeftBehind(self.slots, setting.timeout_s)
+        self._feed: Feed | None = None
         self._batches: Batches | None = None
         if setting.task.is_batch:
             self._batches = Batches(setting.codec, frames_for(setting.batch_format))
@@ -98,11 +102,19 @@ class LoopEngine:
     async def open(self) -> AsyncIterator[None]:
         async with running(self._setting.task, self.slots) as self._context:
             try:
-                yield
+                with not_inherited(partial(self._end_piece, asyncio.get_running_loop())):
+                    yield
             finally:
                 self._closed = True
 
+    def _end_piece(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a process that the task has forked: let its call be the last, even if it waits."""
+        if self._feed is not None:
+            self._feed.until = -math.inf
+        loop.call_soon(leave_if_forked, self._setting.home)
+
     async def serve(self, feed: Feed, desk: Desk) -> None:
+        self._feed = feed
         while await self._serve_for_a_while(feed, desk):
             await self._left.room()
 
@@ -141,8 +153,9 @@ class LoopEngine:
         decode, encode, now = self._codec.decode, self._codec.encode, self._now
         # `append` is looked up each time: the interpreter has a shortcut for just that.
         seqs, rows, filtered, latencies = desk.seqs, desk.rows, desk.filtered, desk.latencies
+        home = self._setting.home
         while not slot.tainted(clean) and await feed.more():
-            started, until = now(), feed.until
+            started = now()
             slot.busy = True
             for seq, raw in feed.piece:
                 slot.seq = seq
@@ -175,9 +188,10 @@ class LoopEngine:
                     tainted = as_it_is() != clean
                 except Exception:
                     tainted = True
-                if tainted or ended > until:
+                if tainted or ended > feed.until:
                     break
                 started = ended
+            leave_if_forked(home)
             slot.busy = False
         return slot.tainted(clean)
 
@@ -197,6 +211,7 @@ class LoopEngine:
             except BaseException as error:
                 if not self._report(slot, desk, error):
                     return False
+            leave_if_forked(self._setting.home)
             slot.busy = False
             work.latencies.append(now() - slot.started)
             work.report(desk)
@@ -204,6 +219,7 @@ class LoopEngine:
 
     def _report(self, slot: LoopSlot, desk: Desk, error: BaseException) -> bool:
         """Report what the call raised; False if it is the slot itself that has to end."""
+        leave_if_forked(self._setting.home, error)
         if slot.abandoned.done() or self._closed:
             return False
         # What the desk decides may be to give up every call, and this one has ended.

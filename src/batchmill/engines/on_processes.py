@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
-from ..errors import BatchmillError, TimedOut, UnencodableResult, WorkerDied
+from ..core.pacing import Pacer
 from ..protocols import Desk, Feed
-from ..records import Failure, Taken
+from ..records import Taken
+from .answers import Losses, report_done
 from .base import Setting
-from .crew import Crew, Lane, Worker
+from .board import Board
+from .crew import Lane, Worker
+from .forked import not_inherited
+from .orders import Crew
 from .process import Lost
 from .sender import Sender
-from .slot import fail, give_back
-from .wire import Done, Portion, Told, unpacked
-from .work import Failed, Record, report_in_order
+from .slot import give_back
+from .spawn import starting
+from .wire import Done, Portion
+from .work import Record
 
 PORTION_S = 0.05
 """About how long a worker should work on a portion: handing one over takes some 0.3 ms."""
@@ -43,15 +48,14 @@ class ProcessEngine:
         self.slots = crew.workers * crew.lanes
         self.calls = self.slots if setting.task.is_async else crew.workers
         self.together = setting.together
-        self.deaths = 0
         self._setting = setting
         self._crew = crew
         self._sender = Sender(setting.codec, items_in=items_in)
+        self._board: Board
         self._workers: list[Worker] = []
         self._lanes: deque[Lane] = deque()
         self._busy: list[Lane] = []
-        self._held: set[int] = set()
-        """Records held by workers that died between two calls, until they are answered for."""
+        self._losses = Losses(setting)
         self._first = asyncio.Lock()
         """Held by one portion after the other while the columns of the output are not known."""
         self._started = False
@@ -60,7 +64,33 @@ class ProcessEngine:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        self._workers = [Worker(self._crew) for _ in range(self._crew.workers)]
+        with self._open_board() as board, not_inherited(self._forget):
+            self._board = board
+            self._workers = [Worker(self._crew, board) for _ in range(self._crew.workers)]
+            try:
+                async with self._staffed():
+                    yield
+            finally:
+                self._workers.clear()
+
+    @contextmanager
+    def _open_board(self) -> Iterator[Board]:
+        """The board, which goes with the run."""
+        orders = self._crew.orders
+        with starting():
+            board = Board.create(Pacer(orders.rate, orders.burst))
+        with closing(board):
+            yield board
+
+    def _forget(self) -> None:
+        """In a process that was forked from this one: let go of the workers."""
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.forget()
+
+    @asynccontextmanager
+    async def _staffed(self) -> AsyncIterator[None]:
+        """Every worker is ready in this block, and all are told to end behind it."""
         try:
             await _all(worker.ready() for worker in self._workers)
             self._lanes.extend(Lane(worker, number) for number in range(self._crew.lanes)
@@ -84,7 +114,7 @@ class ProcessEngine:
         return 1 if feed.paced else lane.size
 
     async def _call(self, lane: Lane, taken: Taken, desk: Desk) -> None:
-        suspects = set(filter(desk.alone, taken.seqs)) if self.deaths else None
+        suspects = set(filter(desk.alone, taken.seqs)) if self._losses.deaths else None
         if not suspects:
             async with lane.worker.gate.together():
                 await self._round(lane, taken, desk)
@@ -115,11 +145,14 @@ class ProcessEngine:
         except BaseException:
             give_back(desk, taken.pairs())
             raise
+        if not self._drained:
+            self._board.hold(desk.paused_until)
         columns = self._setting.codec.columns
         lane.answer = process.call(Portion(
             lane.number, taken.seqs, packed, desk.attempts(taken.seqs),
             columns.names if columns else None,
         ))  # fmt: skip
+        lane.handed_at = self._setting.now()
         self._busy.append(lane)
         try:
             answer = await lane.answer
@@ -130,70 +163,25 @@ class ProcessEngine:
         else:
             self._report_loss(lane, answer, taken.pairs(), desk)
 
+    def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
+        """Report a portion whose worker has died, or that was given up."""
+        if self._cancelled:
+            self._losses.report_latencies(lane, lost, records, desk)
+            give_back(desk, records)
+        else:
+            self._losses.report(lane, lost, records, desk)
+
     def _report(self, lane: Lane, done: Done, taken: Taken, desk: Desk) -> None:
         """Report what has become of a portion."""
-        if self._held:
-            self._held.difference_update(taken.seqs)
+        self._losses.answered(taken.seqs)
         columns = self._setting.codec.columns
         if columns is not None and columns.names is None:
             columns.names = done.columns
-        desk.latencies.extend(done.latencies)
-        for seq in done.blank:
-            desk.blank(seq)
-        raws = dict(taken.pairs()) if done.failed or done.whole or done.given_back else {}
-        failed = [Failed(seq, raws[seq], _error(told), succeeded, filtered)
-                  for seq, told, succeeded, filtered in done.failed]  # fmt: skip
-        try:
-            rows = unpacked(done.rows)
-        except Exception as error:
-            report_in_order(desk, [], [], done.filtered, failed)
-            _report_unreadable(error, done.seqs, dict(taken.pairs()), desk)
-        else:
-            report_in_order(desk, done.seqs, rows, done.filtered, failed)
-        if done.whole is not None:
-            desk.failed_together([(seq, raws[seq]) for seq in done.called], _error(done.whole))
-        give_back(desk, [(seq, raws[seq]) for seq in done.given_back])
+        report_done(done, taken, desk)
+        if (done.failed or done.whole) and not self._drained:
+            self._board.answer(desk.paused_until)
         if self.together == 1:
             lane.size = _next_size(lane.size, len(taken.seqs) - len(done.given_back), done.lasted_s)
-
-    def _report_loss(self, lane: Lane, lost: Lost, records: list[Record], desk: Desk) -> None:
-        """Report a portion whose worker has died: the call that it was making, and the rest."""
-        if self._cancelled:
-            give_back(desk, records)
-            return
-        self.deaths += 1
-        if lost.calling:
-            victims = self._victims(lost.calling.get(lane.number), records)
-        else:
-            victims = self._held_before(records)
-        known = {seq for seq, _ in victims}
-        give_back(desk, [each for each in records if each[0] not in known])
-        if not victims:
-            return
-        late = lane.worker.late
-        if lane.number in late:
-            desk.latencies.append(self._setting.timeout_s or 0.0)
-            fail(desk, victims, TimedOut(f"no answer within {self._setting.timeout_s:g} s; its "
-                                         "worker process was killed"))  # fmt: skip
-        elif late:
-            give_back(desk, victims)
-        else:
-            desk.died(victims, WorkerDied(f"the worker process that called it {lost.how}"))
-
-    def _victims(self, calling: tuple[int, float] | None, records: list[Record]) -> list[Record]:
-        """The records of the call that was being made."""
-        if calling is None:
-            return []
-        if self.together > 1:
-            return records
-        return [each for each in records if each[0] == calling[0]]
-
-    def _held_before(self, records: list[Record]) -> list[Record]:
-        """Those among the records of a worker that died between two calls that were held by another
-        one when it did. Once is chance; twice it is what a call has left behind."""
-        again = [each for each in records if each[0] in self._held]
-        self._held.update(seq for seq, _ in records)
-        return again
 
     def expire(self, now: float) -> None:
         limit_s = self._setting.timeout_s
@@ -210,19 +198,21 @@ class ProcessEngine:
                     worker.late.add(lane)
             if worker.late and process.alive:
                 process.kill()
+            elif limit_s is not None and process.silent(now, limit_s):
+                process.kill(f"stood still for {limit_s:g} s between two calls, and was killed")
 
     def drain(self) -> None:
         self._drained = True
-        for worker in self._workers:
-            if worker.process is not None:
-                worker.process.halt()
+        if self._workers:
+            self._board.halt()
 
     def cancel(self) -> None:
         self._cancelled = True
         self.drain()
         for lane in self._busy:
-            if lane.answer is not None and not lane.answer.done():
-                lane.answer.set_result(Lost("was given up", {}))
+            process = lane.worker.process
+            if process is not None and lane.answer is not None and not lane.answer.done():
+                lane.answer.set_result(process.lost("was given up"))
         for worker in self._workers if self._started else ():
             worker.give_up_start()
 
@@ -236,8 +226,15 @@ class ProcessEngine:
         return min(calls, key=lambda call: call[1], default=None)
 
 
-async def _all(starting: Iterable[Awaitable[Any]]) -> None:
-    await asyncio.gather(*starting)
+async def _all(coming: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Wait for all of them. None goes on when this ends because one has failed."""
+    tasks = [asyncio.create_task(each) for each in coming]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:
@@ -249,25 +246,6 @@ async def _all_to_the_end(closing: Iterable[Awaitable[Any]]) -> None:
 
 def _taken(records: list[Record]) -> Taken:
     return Taken([seq for seq, _ in records], [raw for _, raw in records])
-
-
-def _report_unreadable(error: Exception, seqs: list[int], raws: dict[int, Any], desk: Desk) -> None:
-    """Report results of which one at least cannot be read; it is found by calling them in parts."""
-    told = UnencodableResult(
-        f"the result of a worker process cannot be read: {type(error).__name__}: {error}; hint: "
-        "return plain values, or run in threads"
-    )
-    desk.failed_together([(seq, raws[seq]) for seq in seqs], told)
-
-
-def _error(told: Told) -> BaseException | Failure:
-    """What a worker has told; an exception where it is to stop the run."""
-    failure = Failure(*told)
-    if failure.lineage[0] == "builtins.KeyboardInterrupt":
-        return KeyboardInterrupt(failure.message)
-    if "batchmill.errors.BatchmillError" in failure.lineage:
-        return BatchmillError(failure.message)
-    return failure
 
 
 def _next_size(size: int, worked: int, lasted_s: float) -> int:

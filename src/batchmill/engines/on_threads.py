@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 from ..calling import here
+from ..core.failures import failure_of
+from ..core.kinds import asks_for_pause
 from ..errors import TimedOut
 from ..protocols import Desk, Feed
 from ..tasks.context import running
 from .base import Setting
 from .blocking import Blocking
+from .forked import not_inherited
 from .left_behind import LeftBehind
 from .slot import Slot, fail, oldest
 from .work import Record, Work
@@ -31,9 +36,16 @@ class Handed(Work):
     """Work for a thread. If it was given up the thread may still append."""
 
     done: asyncio.Future[None]
+    halt_all: Callable[[], None]
+    """Lets no thread begin with another call of what it was handed."""
     given_up: str | None = None
     late: frozenset[int] = frozenset()
     """Seqs of the records whose call has passed the time limit."""
+
+    def fail(self, seq: int, raw: Any, error: BaseException, *, called: bool = True) -> None:
+        Work.fail(self, seq, raw, error, called=called)
+        if asks_for_pause(failure_of(error, datetime.now(UTC))):
+            self.halt_all()
 
 
 class ThreadSlot(Slot):
@@ -76,7 +88,9 @@ class ThreadEngine:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with running(self._setting.task, self.slots) as self._blocking.context:
-            yield
+            # In a process that the task has forked its call is the last.
+            with not_inherited(self.drain):
+                yield
 
     async def serve(self, feed: Feed, desk: Desk) -> None:
         size = self.together
@@ -92,7 +106,7 @@ class ThreadEngine:
                 taken = await feed.take(1 if feed.paced and self.together == 1 else slot.size)
                 if not taken.seqs:
                     break
-                handed = Handed(taken.pairs(), done=_future())
+                handed = Handed(taken.pairs(), done=_future(), halt_all=self._halt_all)
                 began = self._now()
                 await self._hand_over(slot, handed, desk)
                 if self.together == 1:
@@ -198,9 +212,13 @@ class ThreadEngine:
 
     def drain(self) -> None:
         self._left.stop()
-        for slot in self._slots:
-            if slot.handed is not None:
-                slot.handed.halted = True
+        self._halt_all()
+
+    def _halt_all(self) -> None:
+        for slot in tuple(self._slots):
+            handed = slot.handed
+            if handed is not None:
+                handed.halted = True
 
     def cancel(self) -> None:
         self._cancelled = True

@@ -88,6 +88,10 @@ class RunDesk:
         self._note = note
         self.clock = clock
 
+    @property
+    def paused_until(self) -> float:
+        return self.pauses.until
+
     def blank(self, seq: int) -> None:
         self.counts.blank += 1
         self.draft.blank(seq)
@@ -96,6 +100,10 @@ class RunDesk:
         self.trials.of.setdefault(seq, Trial())
         self.trials.wait(self.clock.now(), seq, raw)
         self.capacity.returned((seq,))
+
+    def lost(self, seq: int, raw: Any) -> None:
+        self._ended([(seq, raw)])
+        self.returned(seq, raw)
 
     def attempt(self, seq: int) -> int:
         trial = self.trials.of.get(seq)
@@ -142,8 +150,8 @@ class RunDesk:
             self._note(f"{error}: record {records[0][0]}", "warning")
         if len(records) > 1 or call_after_deaths(trials[0].deaths):
             self._part(records, trials)
-        else:
-            self._give_up(records, trials, failure_of(error, self._time()))
+            return
+        self._give_up(records, trials, failure_of(error, self._time()))
 
     def _ended(self, records: Records) -> list[Trial]:
         """What was tried with records whose call has just failed, that one included."""

@@ -32,6 +32,11 @@ class Pauses:
         self._note = note
         self._begun = 0
 
+    @property
+    def until(self) -> float:
+        """When the last pause is over."""
+        return self._pacer.paused_until
+
     def busy_alone(self, seqs: Sequence[int]) -> int:
         """How often running, this time included, a busy service was so for these records alone."""
         return self._capacity.busy_alone(seqs) if self.in_flight() <= 1 else 0

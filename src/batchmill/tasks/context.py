@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ..engines.forked import leave_if_forked
 from ..errors import ConfigError, MissingDependency, TaskHookFailed
 from .shape import hook_takes_context
 from .task import Task
@@ -113,10 +115,14 @@ async def _shut_down(task: Task, context: Context) -> None:
 
 async def _call(hook: Callable[..., Any], name: str, context: Context) -> Any:
     arguments = (context,) if hook_takes_context(hook, name) else ()
+    home = os.getpid()
     try:
         given = hook(*arguments)
-        return await given if inspect.isawaitable(given) else given
+        given = await given if inspect.isawaitable(given) else given
     except (Exception, SystemExit) as error:
+        leave_if_forked(home, error)
         raise TaskHookFailed(f"{name} failed: {type(error).__name__}: {error}",
                              hint="no record was called" if name == "on_startup" else None,
                              ) from error  # fmt: skip
+    leave_if_forked(home)
+    return given

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigError
-from .modules import PREFIX, import_file, import_name
+from .modules import file_of, import_file, import_name
 from .nearest import nearest
 from .shape import hook_takes_context, shape_of
 from .spelling import Spelling
@@ -176,8 +176,9 @@ def _name_of(function: object) -> str:
 
 
 def _spec_of_module(module: ModuleType) -> str | None:
-    if module.__name__.startswith(PREFIX):
-        return module.__file__
+    file = file_of(module)
+    if file is not None:
+        return file
     known = sys.modules.get(module.__name__) is module and module.__name__ != "__main__"
     return module.__name__ if known else None
 

@@ -16,23 +16,25 @@ from types import ModuleType
 from ..errors import ConfigError
 from .nearest import nearest
 
-PREFIX = "_batchmill_"
-"""How the names of modules made from files begin."""
+_PREFIX = "_batchmill_"
+"""How the names of modules begin that were made from files and cannot be imported by their own."""
 
 _NOT_THEIRS = (f"{Path(__file__).resolve().parent.parent}{os.sep}", "<frozen")
 _MOVED = {"utils": "from batchmill import retry_with_backoff",
           "logging_config": "import logging; logger = logging.getLogger(__name__)"}  # fmt: skip
 """What takes the place of the helper modules that a JsonlBatch project imports."""
 
-_folders: set[Path] = set()
+_made: set[str] = set()
+"""Names of modules that were made from files here."""
+task_folders: set[Path] = set()
 """Folders that were put on the import path here."""
 
 
 def import_file(path: Path) -> ModuleType:
     """Run a Python file as a module of its own, with its folder first on the import path.
 
-    Its name is unlike any other's and the same in every process, so that what it defines can be
-    pickled. The file is read anew on every call.
+    Its name is the same in every process, so that what it defines can be pickled. The file is read
+    anew on every call.
 
     Raises ConfigError: there is no such file, or it cannot be imported, and where and why.
     """
@@ -40,8 +42,12 @@ def import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise _missing_file(path)
     search(path.parent)
-    name = f"{PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):08x}"
-    return _guarded(str(path), path.parent, lambda: _execute(name, path))
+    return _guarded(str(path), path.parent, lambda: _execute(_name_for(path), path))
+
+
+def file_of(module: ModuleType) -> str | None:
+    """The file that a module was made from here."""
+    return module.__file__ if module.__name__ in _made else None
 
 
 def import_name(name: str, base: Path | None) -> ModuleType:
@@ -66,7 +72,7 @@ def search(folder: Path) -> None:
     collector, may import something.
     """
     folder = folder.absolute()
-    _folders.add(folder)
+    task_folders.add(folder)
     for root in _roots_from_elsewhere(folder):
         for name in sys.modules.copy():
             if f"{name}.".startswith(f"{root}."):
@@ -95,7 +101,7 @@ def _is_missing(name: str) -> bool:
 
 
 def _roots_from_elsewhere(folder: Path) -> list[str]:
-    others = _folders - {folder}
+    others = task_folders - {folder}
     return [
         name
         for name, module in sys.modules.copy().items()
@@ -111,11 +117,23 @@ def _containers(module: ModuleType) -> list[Path]:
     return [Path(place).parent for place in places if place]
 
 
+def _name_for(path: Path) -> str:
+    """The name under which a process that the task starts finds this very file on the import path;
+    where another module goes by that name, one unlike any other's."""
+    if "." not in path.stem and path.stem not in sys.stdlib_module_names:
+        spec = sys.modules.get(path.stem) or importlib.util.find_spec(path.stem)
+        known = getattr(spec, "__file__", None) or getattr(spec, "origin", None)
+        if known == str(path):
+            return path.stem
+    return f"{_PREFIX}{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"
+
+
 def _execute(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, "a .py file always has a loader"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    _made.add(name)
     try:
         exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - never stale
     except BaseException:

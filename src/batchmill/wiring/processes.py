@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from ..engines.base import Setting
 from ..engines.cores import usable_cores
-from ..engines.crew import Crew
+from ..engines.imports import Imports
 from ..engines.on_processes import ProcessEngine
-from ..engines.orders import Orders
+from ..engines.orders import Crew, Orders
 from ..engines.wire import by_value
 from ..errors import ConfigError
 from ..job import Job
@@ -36,8 +36,10 @@ def process_engine(job: Job, setting: Setting) -> ProcessEngine:
     else:
         lanes = 1 if job.rate else PIPELINED
     prepare = Prepare(_without_objects(job), _portable(setting.task), lanes)
-    orders = Orders(prepare=prepare, objects_out=job.sink is None, memory_limit=job.worker_bytes)
-    crew = Crew(workers=workers, lanes=lanes, orders=orders, threads=max(1, cores // workers))
+    orders = Orders(prepare=prepare, objects_out=job.sink is None, rate=job.parsed_rate,
+                    burst=job.burst, memory_limit=job.worker_bytes)  # fmt: skip
+    crew = Crew(workers=workers, lanes=lanes, orders=orders, imports=Imports.of_this_process(),
+                threads=max(1, cores // workers))  # fmt: skip
     return ProcessEngine(setting, crew, items_in=prepare.items_in)
 
 
