@@ -182,7 +182,8 @@ class SqliteLedger(LedgerState):
         """
         with self.transaction() as db:
             db.execute(f"DELETE FROM superseded WHERE NOT {AWAITED}")
-            db.executemany("UPDATE superseded SET before = ?2 WHERE key = ?1", awaited)
+            places = ((before, key) for key, before in awaited)
+            db.executemany("UPDATE superseded SET before = ? WHERE key = ?", places)
             self._begin_rewrite(rewriting)
 
     def _begin_rewrite(self, rewriting: dict[str, int]) -> None:
