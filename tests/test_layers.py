@@ -5,7 +5,7 @@
     flow     flow/
     edges    sources/, sinks/, engines/, observers/, ledger/, files/, formats/, tasks/
     core     core/
-    words    errors, records, options, events, protocols, job, report, calling, paths, version
+    words    errors, records, options, events, protocols, slots, job, report, calling, …
 
 Core imports words only; edges import edges, core and words; flow imports core and words and never
 an edge; ready batchers stand on flow; doors import anything. Imports in functions and under
@@ -32,6 +32,7 @@ LAYERS = {
         "options",
         "events",
         "protocols",
+        "slots",
         "job",
         "report",
         "calling",

@@ -23,10 +23,11 @@ from .flow.watch import Watch
 from .job import Job
 from .ledger.ledger import SqliteLedger, now_text
 from .ledger.opened import Asked, OpenJob, open_job
-from .protocols import Engine, Observer, Store
+from .protocols import Observer, Store
 from .records import Counts, Mark
 from .report import Report
 from .sinks.memory import MemoryStore
+from .slots import Engine
 from .tasks.loading import load_task
 from .wiring.engines import engine_of
 from .wiring.files import codec_of, name_of, settings_of, source_of

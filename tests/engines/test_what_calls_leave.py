@@ -10,7 +10,8 @@ import pytest
 from doubles import HandClock, NotingDesk, PiecesFeed, engine_of, numbered, serve
 
 from batchmill import Job, map, run  # noqa: A004
-from batchmill.engines.on_loop import STUBBORN_S, LoopEngine
+from batchmill.engines.loop_slot import STUBBORN_S
+from batchmill.engines.on_loop import LoopEngine
 from batchmill.engines.on_threads import ThreadEngine
 from batchmill.errors import TimedOut
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from stage import Stage, after
 
-from batchmill.engines.on_loop import STUBBORN_S
+from batchmill.engines.loop_slot import STUBBORN_S
 from batchmill.errors import TimedOut
 from batchmill.flow.ticker import TICK_S
 from batchmill.options import Retry

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from stage import Stage, after
 
-from batchmill.engines.on_loop import STUBBORN_S
+from batchmill.engines.loop_slot import STUBBORN_S
 from batchmill.errors import SystemicFailure, TaskHookFailed, TooManyFailures, Transient
 from batchmill.flow.ticker import TICK_S
 from batchmill.options import MIN_SAMPLE, Retry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import BatchmillError, TimedOut, UnencodableResult, WorkerDied
-from ..protocols import Desk
 from ..records import Failure, Taken
+from ..slots import Desk
 from .base import Setting
 from .crew import Lane
 from .process import Lost

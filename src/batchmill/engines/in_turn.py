@@ -15,7 +15,7 @@ from .blocking import Blocking
 from .cells import IDLE, Cells
 from .forked import not_inherited
 from .lane import Lane
-from .on_loop import LoopSlot
+from .loop_slot import LoopSlot
 from .work import Failed, Work
 
 

@@ -6,63 +6,23 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
-from ..calling import here
 from ..errors import TimedOut
-from ..protocols import Desk, Feed
+from ..slots import Desk, Feed
 from ..tasks.context import running
 from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
-from .blocking import same
 from .forked import leave_if_forked, not_inherited
 from .left_behind import LeftBehind
-from .slot import Slot, fail, give_back, oldest, unreadable
+from .loop_slot import LoopSlot
+from .slot import fail, give_back, oldest, unreadable
 from .work import Work
 
 Call = Callable[[Any, Any], Awaitable[Any]]
-
-STUBBORN_S = 5.0
-"""How long a call that was given up may go on before its slot is replaced by another one."""
-
-
-class LoopSlot(Slot):
-    """A slot whose call can be given up."""
-
-    __slots__ = ("abandoned", "given_up", "given_up_at", "given_up_seq", "task")
-
-    def __init__(self, setting: Setting, desk: Desk) -> None:
-        super().__init__(setting.job, setting.codec, desk.attempt)
-        self.task: asyncio.Task[bool] | None = None
-        self.given_up: str | None = None
-        self.given_up_seq = -1
-        self.given_up_at = 0.0
-        self.abandoned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def enter(self) -> Context:
-        """Begin in the running task; returns its context as every call is to find it."""
-        # Not what create_task returns: an eager task runs before that is known.
-        self.task = asyncio.current_task()
-        here.set(self)
-        return copy_context()
-
-    def tainted(self, clean: Context) -> bool:
-        """Whether a call has left a context variable or a cancellation behind in its task."""
-        assert self.task
-        return self.task.cancelling() > 0 or not same(clean)
-
-    def give_up(self, why: str, now: float) -> None:
-        """Cancel the call. Asked again, once it has not ended within STUBBORN_S, abandon it."""
-        if not self.busy or self.task is None:
-            return
-        if self.given_up is None or self.given_up_seq != self.seq:
-            self.given_up, self.given_up_seq, self.given_up_at = why, self.seq, now
-            self.task.cancel()
-        elif now - self.given_up_at > STUBBORN_S and not self.abandoned.done():
-            self.abandoned.set_result(None)
 
 
 class _Abandoned(BaseException):
@@ -267,14 +227,6 @@ class LoopEngine:
         return call if self._setting.timeout_s is None else _abandonable(call, slot)
 
 
-def _forget_cancelling(slot: LoopSlot) -> None:
-    """The call has not heeded that it was given up, and is over."""
-    assert slot.task
-    slot.given_up = None
-    while slot.task.cancelling():
-        slot.task.uncancel()
-
-
 def _abandonable(call: Call, slot: LoopSlot) -> Call:
     async def guarded(record: Any, context: Any) -> Any:
         try:
@@ -283,7 +235,7 @@ def _abandonable(call: Call, slot: LoopSlot) -> Call:
             if slot.abandoned.done():
                 raise _Abandoned
         if slot.given_up:
-            _forget_cancelling(slot)
+            slot.forget_cancelling()
         return result
 
     return guarded

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
 from ..core.pacing import Pacer
-from ..protocols import Desk, Feed
 from ..records import Taken
+from ..slots import Desk, Feed
 from .answers import Losses, report_done
 from .base import Setting
 from .board import Board

@@ -16,7 +16,7 @@ from ..calling import here
 from ..core.failures import failure_of
 from ..core.kinds import asks_for_pause
 from ..errors import TimedOut
-from ..protocols import Desk, Feed
+from ..slots import Desk, Feed
 from ..tasks.context import running
 from .base import Setting
 from .blocking import Blocking

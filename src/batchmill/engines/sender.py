@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InvalidRecord
-from ..protocols import Codec, Desk
+from ..protocols import Codec
 from ..records import Taken
+from ..slots import Desk
 from .slot import unreadable
 from .wire import dumps
 

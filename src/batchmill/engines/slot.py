@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..calling import Current, idempotency_key
-from ..protocols import Codec, Desk
+from ..protocols import Codec
+from ..slots import Desk
 from .work import Record
 
 

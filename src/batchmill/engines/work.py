@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from ..protocols import Codec, Desk
+from ..protocols import Codec
 from ..records import Failure
+from ..slots import Desk
 
 T = TypeVar("T")
 

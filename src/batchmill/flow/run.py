@@ -16,7 +16,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ..core.pacing import Pacer
-from ..protocols import Engine, Source, Store
+from ..protocols import Source, Store
+from ..slots import Engine
 from .commit import Committer
 from .desk import RunDesk
 from .feed import RunFeed

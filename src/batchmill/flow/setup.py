@@ -10,8 +10,9 @@ from ..core.guard import Guard
 from ..core.ordering import Reorder
 from ..core.pacing import Pacer
 from ..job import Job
-from ..protocols import Codec, Engine, Source, Store
+from ..protocols import Codec, Source, Store
 from ..records import Mark
+from ..slots import Engine
 from .commit import Committer
 from .desk import Clock, RunDesk
 from .draft import Draft

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
-from ..protocols import Engine
+from ..slots import Engine
 from .commit import Committer
 from .desk import RunDesk
 from .feed import RunFeed

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ..core.tally import Speed
 from ..events import Event, Noted, Progressed
-from ..protocols import Engine, Observer
+from ..protocols import Observer
+from ..slots import Engine
 from .desk import RunDesk
 from .feed import RunFeed
 

@@ -6,7 +6,8 @@ from ..engines.on_loop import LoopEngine
 from ..engines.on_threads import ThreadEngine
 from ..errors import ConfigError
 from ..job import Job
-from ..protocols import Codec, Engine
+from ..protocols import Codec
+from ..slots import Engine
 from ..tasks.task import Task
 from .setting import setting_of
 
