@@ -54,6 +54,9 @@ class Desk(Protocol):
     """Seqs and rows of records that succeeded, appended in step."""
     filtered: list[int]
     """Seqs of records for which the task returned None."""
+    rowless: list[tuple[int, Any]]
+    """Seq and key of records that succeeded without a row or were filtered, where the job has a key
+    and a sink: it is all that is left to know them by, should progress have to be found again."""
     latencies: list[float]
     """Seconds a call took: one for every call of the task that was begun, whether it returned,
     raised, was given up, was left behind, or its process died. A call for several records is one.

@@ -43,6 +43,7 @@ class NotingDesk:
         self.seqs: list[int] = []
         self.rows: list[Any] = []
         self.filtered: list[int] = []
+        self.rowless: list[tuple[int, Any]] = []
         self.latencies: list[float] = []
         self.blanks: list[int] = []
         self.failures: dict[int, BaseException] = {}

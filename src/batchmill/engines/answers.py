@@ -18,6 +18,7 @@ from .work import Failed, Record, report_in_order
 def report_done(done: Done, taken: Taken, desk: Desk) -> None:
     """Report what a worker has made of a portion, in the order in which its calls ended."""
     desk.latencies.extend(done.latencies)
+    desk.rowless.extend(done.rowless)
     for seq in done.blank:
         desk.blank(seq)
     raws = dict(taken.pairs()) if done.failed or done.whole or done.given_back else {}

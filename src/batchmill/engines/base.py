@@ -25,6 +25,8 @@ class Setting:
     timeout_s: float | None = None
     batch_size: int = 1
     batch_format: str = "list"
+    keyed: bool = False
+    """Whether the keys of records without rows are to be reported."""
     home: int = field(default_factory=os.getpid)
     """The process that calls; what a task forks is another one."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..protocols import Codec
-from ..tasks.frames import Frames
+from ..tasks.frames import frames_for
+from .base import Setting
 from .work import Record, Work
 
 
 class Batches:
     """Turns records into the argument of `process_batch`, and what it returns into outcomes."""
 
-    def __init__(self, codec: Codec, frames: Frames) -> None:
-        self._codec = codec
-        self._frames = frames
+    def __init__(self, setting: Setting) -> None:
+        self._codec = setting.codec
+        self._keyed = setting.keyed
+        self._frames = frames_for(setting.batch_format)
 
     def read(self, work: Work) -> list[Any]:
         """The records that can be read; `work.called` then has them, too."""
@@ -41,15 +42,18 @@ class Batches:
         results: Sequence[Any] = self._frames.unpack(result, len(work.called))
         encode = self._codec.encode
         for (seq, raw), result in zip(work.called, results, strict=True):
+            if isinstance(result, BaseException):
+                work.fail(seq, raw, result)
+                continue
+            try:
+                row = None if result is None else encode(result)
+            except Exception as error:
+                work.fail(seq, raw, error)
+                continue
+            if self._keyed and not row:
+                work.rowless.append((seq, self._codec.key_of(raw)))
             if result is None:
                 work.filtered.append(seq)
-            elif isinstance(result, BaseException):
-                work.fail(seq, raw, result)
             else:
-                try:
-                    row = encode(result)
-                except Exception as error:
-                    work.fail(seq, raw, error)
-                else:
-                    work.rows.append(row)
-                    work.seqs.append(seq)
+                work.rows.append(row)
+                work.seqs.append(seq)

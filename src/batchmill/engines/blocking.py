@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
-from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
 from .forked import leave_if_forked
-from .slot import Slot
+from .slot import Slot, outputs
 from .work import Record, Work
 
 
@@ -25,10 +24,11 @@ class Blocking:
         self._codec = setting.codec
         self._call = setting.call
         self._now = setting.now
+        self._setting = setting
         self._home = setting.home
         self._batches: Batches | None = None
         if setting.task.is_batch:
-            self._batches = Batches(setting.codec, frames_for(setting.batch_format))
+            self._batches = Batches(setting)
 
     def do(self, work: Work, slot: Slot) -> None:
         """Call the records of `work`, until it is halted or late. The first is always called."""
@@ -46,7 +46,8 @@ class Blocking:
     def _calls(self, records: Iterator[Record], work: Work, slot: Slot) -> bool:
         """Call these, in this context; True if others are to be called in a new one."""
         clean = copy_context()
-        decode, encode, now = self._codec.decode, self._codec.encode, self._now
+        decode, now = self._codec.decode, self._now
+        encode, add_filtered = outputs(self._setting, slot, work)
         call, context, as_it_is = self._call, self.context, copy_context
         seqs, rows, latencies = work.seqs, work.rows, work.latencies
         started = now()
@@ -68,7 +69,7 @@ class Blocking:
                 work.fail(seq, raw, error)
             else:
                 if result is None:
-                    work.filtered.append(seq)
+                    add_filtered(seq)
                 else:
                     rows.append(row)
                     seqs.append(seq)

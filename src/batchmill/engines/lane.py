@@ -55,6 +55,7 @@ class Lane:
         self.seqs: list[int] = []
         self.rows: list[Any] = []
         self.filtered: list[int] = []
+        self.rowless: list[tuple[int, Any]] = []
         self.latencies: list[float] = []
         self._blank: list[int] = []
         self._failed: list[tuple[int, Told, int, int]] = []
@@ -152,9 +153,9 @@ class Lane:
             self.number, self._now() - self._began, self.seqs, rows, self.filtered,
             self._blank, self.latencies, self._failed,
             [*self._given_back, *(seq for seq, _ in self.piece)], self._whole, self._called,
-            columns.names if columns else None,
+            columns.names if columns else None, self.rowless,
         ))  # fmt: skip
-        for each in (self.seqs, self.rows, self.filtered, self.latencies, self._blank,
+        for each in (self.seqs, self.rows, self.filtered, self.rowless, self.latencies, self._blank,
                      self._failed, self._given_back, self._called):  # fmt: skip
             each.clear()
         self._whole = None

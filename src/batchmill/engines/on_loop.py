@@ -13,13 +13,12 @@ from typing import Any
 from ..errors import TimedOut
 from ..slots import Desk, Feed
 from ..tasks.context import running
-from ..tasks.frames import frames_for
 from .base import Setting
 from .batches import Batches
 from .forked import leave_if_forked, not_inherited
 from .left_behind import LeftBehind
 from .loop_slot import LoopSlot
-from .slot import fail, give_back, oldest, unreadable
+from .slot import fail, give_back, oldest, outputs, unreadable
 from .work import Work
 
 Call = Callable[[Any, Any], Awaitable[Any]]
@@ -56,7 +55,7 @@ class LoopEngine:
         self._feed: Feed | None = None
         self._batches: Batches | None = None
         if setting.task.is_batch:
-            self._batches = Batches(setting.codec, frames_for(setting.batch_format))
+            self._batches = Batches(setting)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -110,9 +109,10 @@ class LoopEngine:
     async def _work(self, slot: LoopSlot, feed: Feed, desk: Desk, call: Call) -> bool:
         clean = slot.enter()
         context, as_it_is = self._context, copy_context
-        decode, encode, now = self._codec.decode, self._codec.encode, self._now
+        decode, now = self._codec.decode, self._now
+        encode, add_filtered = outputs(self._setting, slot, desk)
         # `append` is looked up each time: the interpreter has a shortcut for just that.
-        seqs, rows, filtered, latencies = desk.seqs, desk.rows, desk.filtered, desk.latencies
+        seqs, rows, latencies = desk.seqs, desk.rows, desk.latencies
         home = self._setting.home
         while not slot.tainted(clean) and await feed.more():
             started = now()
@@ -132,7 +132,7 @@ class LoopEngine:
                 try:
                     result = await call(record, context)
                     if result is None:
-                        filtered.append(seq)
+                        add_filtered(seq)
                     else:
                         rows.append(encode(result))
                         seqs.append(seq)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ..calling import Current, idempotency_key
 from ..protocols import Codec
 from ..slots import Desk
+from .base import Setting
 from .work import Record
 
 
@@ -61,6 +62,42 @@ def oldest(slots: Sequence[Slot]) -> tuple[int, float] | None:
         return None
     first = min(busy, key=lambda slot: slot.started)
     return first.seq, first.started
+
+
+class Outcomes(Protocol):
+    """Where outcomes are appended."""
+
+    filtered: list[int]
+    rowless: list[tuple[int, Any]]
+
+
+def outputs(
+    setting: Setting, slot: Slot, outcomes: Outcomes
+) -> tuple[Callable[[Any], Any], Callable[[int], None]]:
+    """How the result of the record that `slot` calls is encoded, and how one is noted that was
+    filtered; both note the keys of records without rows, where that is asked for."""
+    encode, add_filtered, key_of = (
+        setting.codec.encode,
+        outcomes.filtered.append,
+        setting.codec.key_of,
+    )
+    if not setting.keyed:
+        return encode, add_filtered
+
+    def note() -> None:
+        outcomes.rowless.append((slot.seq, key_of(slot.raw)))
+
+    def encode_and_note(result: Any) -> Any:
+        row = encode(result)
+        if not row:
+            note()
+        return row
+
+    def filter_and_note(seq: int) -> None:
+        note()
+        add_filtered(seq)
+
+    return encode_and_note, filter_and_note
 
 
 def unreadable(desk: Desk, codec: Codec, seq: int, raw: Any, error: Exception) -> bool:

@@ -85,6 +85,8 @@ class Done(msgspec.Struct, array_like=True, tag="done"):
     called: list[int] = []
     """and for which."""
     columns: tuple[str, ...] | None = None
+    rowless: list[tuple[int, str | int]] = []
+    """Seq and key of records without rows, where that is asked for."""
 
 
 class Closing(msgspec.Struct, array_like=True, tag="closing"):

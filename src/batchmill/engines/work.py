@@ -44,6 +44,8 @@ class Work:
     seqs: list[int] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
     filtered: list[int] = field(default_factory=list)
+    rowless: list[tuple[int, Any]] = field(default_factory=list)
+    """Seq and key of records without rows, where that is to be reported."""
     blank: list[int] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
@@ -60,8 +62,8 @@ class Work:
         """What is certain by now, while somebody may still append. Seqs are appended last."""
         seqs = self.seqs[:]
         return Work(
-            self.records, seqs, self.rows[: len(seqs)], self.filtered[:], self.blank[:],
-            self.failed[:], self.latencies[:], self.called, self.whole,
+            self.records, seqs, self.rows[: len(seqs)], self.filtered[:], self.rowless[:],
+            self.blank[:], self.failed[:], self.latencies[:], self.called, self.whole,
         )  # fmt: skip
 
     def known(self) -> set[int]:
@@ -87,6 +89,7 @@ class Work:
     def report(self, desk: Desk) -> None:
         """Tell the desk all there is."""
         desk.latencies.extend(self.latencies)
+        desk.rowless.extend(self.rowless)
         for seq in self.blank:
             desk.blank(seq)
         report_in_order(desk, self.seqs, self.rows, self.filtered, self.failed)

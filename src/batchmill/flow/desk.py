@@ -66,6 +66,7 @@ class RunDesk:
         self.seqs: list[int] = []
         self.rows: list[Any] = []
         self.filtered: list[int] = []
+        self.rowless: list[tuple[int, Any]] = []
         self.latencies: list[float] = []
         self.draft = draft
         self.trials = Trials()
@@ -265,9 +266,11 @@ class RunDesk:
             self.draft.succeeded(self.seqs, self.rows)
         if self.filtered:
             self.draft.filtered(self.filtered)
+        self.draft.commit.rowless += self.rowless
         self.seqs.clear()
         self.rows.clear()
         self.filtered.clear()
+        self.rowless.clear()
 
     def _settle_tried(self) -> None:
         """Settle the records among them that earlier runs knew, and leave the others."""

@@ -19,5 +19,5 @@ def setting_of(job: Job, task: Task, codec: Codec, slots: int) -> Setting:
     return Setting(
         task=task, codec=codec, job=name_of(job), slots=slots, now=time.monotonic,
         timeout_s=job.timeout_s, batch_size=job.batch_size or BATCH_SIZE,
-        batch_format=job.batch_format,
+        batch_format=job.batch_format, keyed=job.key is not None and job.sink is not None,
     )  # fmt: skip
