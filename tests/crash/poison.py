@@ -82,7 +82,7 @@ FATES = {
     "raise_unreadable": ("Unreadable", "(its message could not be read)", 1),
 }
 """Type and message of the dead letter, and how many attempts were made; None where deaths between
-two calls, which are blamed on nobody at first, make it more than three."""
+two calls, which are blamed on nobody at first, can make it more than three."""
 
 
 def make_source(count: int) -> tuple[list[dict[str, Any]], dict[int, str]]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from batchmill.engines import on_loop
+from batchmill.engines import loop_slot
 from faults.little import adds_up
 
 ENGINES = ["async", "thread"]
@@ -193,7 +193,7 @@ def test_every_thread_may_hang_and_the_others_are_called_nevertheless(little):
 
 
 def test_a_coroutine_that_swallows_its_cancellation_is_abandoned(little, monkeypatch):
-    monkeypatch.setattr(on_loop, "STUBBORN_S", 0.1)
+    monkeypatch.setattr(loop_slot, "STUBBORN_S", 0.1)
     little.write(*[{"id": n} for n in range(6)])
     release = []
 
@@ -216,7 +216,7 @@ def test_a_coroutine_that_swallows_its_cancellation_is_abandoned(little, monkeyp
 def test_a_stop_ends_the_run_although_a_coroutine_swallows_its_cancellation(
     little, monkeypatch, timeout_s
 ):
-    monkeypatch.setattr(on_loop, "STUBBORN_S", 0.1)
+    monkeypatch.setattr(loop_slot, "STUBBORN_S", 0.1)
     little.write(*[{"id": n} for n in range(6)])
     ended = time.monotonic() + 8.0
     """After that the task lets go, so that a run which waits for it fails and does not hang."""
