@@ -73,7 +73,7 @@ FATES = {
     "segfault": ("WorkerDied", "was killed by SIGSEGV", 3),
     "leave": ("WorkerDied", "ended itself with exit code 7", 3),
     "abort": ("WorkerDied", "was killed by SIGABRT", 3),
-    "close_files": ("WorkerDied", "the worker process that called it", None),
+    "close_files": ("WorkerDied", "the worker process that called it", 3),
     "spin": ("TimedOut", "its worker process was killed", 1),
     "sleep": ("TimedOut", "its worker process was killed", 1),
     "eat": ("MemoryError", "needs more memory than run.worker_memory = ", 1),
@@ -81,8 +81,8 @@ FATES = {
     "recurse": ("RecursionError", "maximum recursion depth exceeded", 1),
     "raise_unreadable": ("Unreadable", "(its message could not be read)", 1),
 }
-"""Type and message of the dead letter, and how many attempts were made; None where deaths between
-two calls, which are blamed on nobody at first, can make it more than three."""
+"""Type and message of the dead letter, and how many attempts were made at least: calls that were lost
+when their worker died of another record count as well."""
 
 
 def make_source(count: int) -> tuple[list[dict[str, Any]], dict[int, str]]:

@@ -30,6 +30,6 @@ def test_records_that_ruin_their_process_are_dead_letters_and_all_others_succeed
         assert type_of == letters[seq]["error"]["type"]
         assert message in letters[seq]["error"]["message"]
         made = letters[seq]["attempts"]
-        assert made >= 3 if attempts is None else made == attempts
+        assert made >= attempts
         assert records[seq] == letters[seq]["record"]
     assert 0 == invoke(["verify", str(little.output)])
