@@ -112,3 +112,18 @@ def test_a_job_that_has_not_run_has_nothing_to_repeat(batchmill, project, words)
     assert ended.code == 2
     assert "the job has not run yet" in ended.err
     assert not (project / "out.ledger").exists()
+
+
+def test_filtered_records_are_run_again_and_no_key_is_needed(batchmill, project):
+    text = (project / "job.toml").read_text()
+    (project / "job.toml").write_text(text.replace('key = "id"\n', ""))
+    batchmill("run", "job.toml")
+    (project / "task.py").write_text("def process_record(record):\n    return record\n")
+
+    ended = batchmill("rerun", "job.toml", "--filtered", "--json")
+
+    assert ended.code in (0, 3)
+    assert json.loads(ended.out)["called"] == 10
+    assert json.loads(ended.out)["filtered"] == 0
+    assert batchmill("rerun", "job.toml", "--filtered").code == 2
+    assert batchmill("rerun", "job.toml", "--filtered", "--key", "1").code == 2

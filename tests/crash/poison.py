@@ -81,8 +81,8 @@ FATES = {
     "recurse": ("RecursionError", "maximum recursion depth exceeded", 1),
     "raise_unreadable": ("Unreadable", "(its message could not be read)", 1),
 }
-"""Type and message of the dead letter, and how many attempts were made at least: calls that were lost
-when their worker died of another record count as well."""
+"""Type and message of the dead letter, and how many attempts were made at least: calls that were
+lost when their worker died of another record count as well."""
 
 
 def make_source(count: int) -> tuple[list[dict[str, Any]], dict[int, str]]:

@@ -157,3 +157,30 @@ def test_a_damaged_output_is_not_rewritten_for_a_rerun_that_has_ended(tmp_path):
     assert "aborted" == aborted.state
     report = run(changed_at(tmp_path, None, edited, rerun_key="again"))
     assert ("completed", RECORDS) == (report.state, report.succeeded)
+
+
+def deleted(path):
+    path.unlink()
+
+
+def replaced(path):
+    path.rename(path.with_name("aside"))
+    path.write_bytes(path.with_name("aside").read_bytes())
+
+
+@pytest.mark.parametrize("change", [deleted, replaced])
+def test_a_ledger_that_is_taken_away_is_noticed_at_the_next_commit(tmp_path, change):
+    def task(record):
+        if record["id"] == CHANGED_AT:
+            change(tmp_path / "out.ledger")
+        return record
+
+    write(tmp_path, *[{"id": n} for n in range(RECORDS)])
+    aborted = run(job(tmp_path, task=task, concurrency=1, commit_every_s=0))
+
+    assert ("aborted", 1) == (aborted.state, aborted.exit_code)
+    assert "out.ledger was replaced or deleted while the job was running" in aborted.reason
+    assert aborted.succeeded < RECORDS
+    report = run(job(tmp_path, task=lambda record: record), adopt=True)
+    assert ("completed", RECORDS) == (report.state, report.succeeded)
+    assert len({*ids(tmp_path)}) == len(ids(tmp_path)) == RECORDS

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,10 @@ from batchmill import run
 from batchmill.errors import ConfigError
 from batchmill.ledger.ledger import SqliteLedger
 from batchmill.ledger.reading import read_ledger
-from batchmill.ledger.rerun import mark_reruns
+from batchmill.ledger.rerun import mark_filtered, mark_reruns
 from batchmill.ledger.verify import verify
 from batchmill.paths import JobPaths
+from batchmill.records import OutcomeCode
 from small_jobs import KEY_OF, done, job, source_of, write
 
 
@@ -150,3 +153,91 @@ def test_two_records_of_one_key_that_are_marked_in_the_output_lose_no_result(tmp
     assert [1, 1, 2] == sorted(row["id"] for row in rows(tmp_path))
     assert sum(row.get("again", False) for row in rows(tmp_path)) == 2
     assert differences(tmp_path) == []
+
+
+def test_a_result_of_another_record_that_came_after_the_marking_is_kept(tmp_path):
+    """What may be removed is what stood there when the rerun was marked."""
+    write(tmp_path, {"id": "a", "v": 0}, {"id": "b", "v": 0})
+    run(job(tmp_path, task=lambda record: record))
+    mark(tmp_path, "a")
+    run(replace(job(tmp_path, retry_failed=False), task=broken), only="reruns")
+    with open(tmp_path / "in.jsonl", "a") as file:
+        file.write('{"id": "a", "v": 1}\n')
+
+    run(job(tmp_path, task=lambda record: record, concurrency=1, order="completion"))
+
+    assert sorted(row["v"] for row in rows(tmp_path) if row["id"] == "a") == [0, 1]
+    assert differences(tmp_path) == []
+
+
+def test_old_results_are_found_after_others_have_been_taken_out_before_them(tmp_path):
+    done(tmp_path)
+    mark(tmp_path, "0", "6")
+
+    def only_the_first(record):
+        if record["id"] == 6:
+            raise ValueError("not now")
+        return again(record)
+
+    run(replace(job(tmp_path, retry_failed=False), task=only_the_first), only="reruns")
+    run(replace(job(tmp_path, retry_failed=False), task=again), only="reruns")
+
+    new = [row for row in rows(tmp_path) if row["id"] in (0, 6)]
+    assert sorted(row["id"] for row in new) == [0, 6]
+    assert all(row["again"] for row in new)
+    assert differences(tmp_path) == []
+
+
+def by_id(record):
+    return {"a": [], "b": None}.get(record["id"], record)
+
+
+def test_what_a_record_without_rows_was_is_known_and_not_guessed(tmp_path):
+    write(tmp_path, {"id": "a"}, {"id": "b"}, {"id": "c"})
+    run(job(tmp_path, task=by_id))
+
+    for wanted in ("a", "b"):
+        mark(tmp_path, wanted)
+        run(replace(job(tmp_path, retry_failed=False), task=by_id), only="reruns")
+
+    with read_ledger(tmp_path / "out.ledger") as ledger:
+        assert (2, 1) == (ledger.counts.succeeded, ledger.counts.filtered)
+        assert [ledger.progress.code(seq) for seq in range(3)] == [
+            OutcomeCode.WITHOUT_ROWS, OutcomeCode.FILTERED, OutcomeCode.WITH_ROWS]  # fmt: skip
+    assert differences(tmp_path) == []
+
+
+def test_a_result_whose_key_is_spelt_otherwise_is_refused_and_not_doubled(tmp_path):
+    write(tmp_path, {"id": "A1"}, {"id": "B2"})
+    run(job(tmp_path, task=lambda record: {"id": record["id"].lower()}))
+    before = rows(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"results of 'A1' .* do not carry 'id' as the record"):
+        mark(tmp_path, "A1")
+
+    assert (marks(tmp_path), rows(tmp_path)) == ([], before)
+
+
+def test_all_that_was_filtered_is_called_again(tmp_path):
+    done(tmp_path)
+    paths = JobPaths.of(tmp_path / "out.jsonl")
+
+    with opened(paths) as ledger:
+        marked = mark_filtered(ledger, source_of(tmp_path))
+    report = run(replace(job(tmp_path, retry_failed=False), task=again), only="reruns")
+
+    assert (marked, report.called, report.filtered) == (10, 10, 0)
+    assert sum(row.get("again", False) for row in rows(tmp_path)) == 10
+    assert differences(tmp_path) == []
+
+
+def test_a_ledger_that_does_not_know_which_were_filtered_says_so(tmp_path):
+    shutil.copytree(Path(__file__).parent / "formats/1/complete", tmp_path, dirs_exist_ok=True)
+
+    with (
+        opened(JobPaths.of(tmp_path / "out.jsonl")) as ledger,
+        pytest.raises(ConfigError, match="earlier batchmill") as caught,
+    ):
+        mark_filtered(ledger, source_of(tmp_path))
+
+    assert "--key" in caught.value.hint
