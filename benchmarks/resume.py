@@ -1,9 +1,11 @@
 """How long does it take until a resumed job makes its first call? And `import batchmill`?
 
     python benchmarks/resume.py [--lines 3000000]
+    python benchmarks/resume.py --letters 1000000
 
 All lines but ten are settled by a first run; ten are then pending, among them the very first and
-the very last one. The time is that from the call of `run` to the first call of the task.
+the very last one. The time is that from the call of `run` to the first call of the task. With
+`--letters`: how long it takes to open a ledger with so many dead letters.
 """
 
 from __future__ import annotations
@@ -81,11 +83,55 @@ def import_s() -> float:
     return statistics.median(once("import batchmill") - once("pass") for _ in range(9))
 
 
+def open_with_letters(count: int) -> None:
+    """Make a ledger with `count` dead letters, and open it, to write and to read."""
+    from batchmill.ledger.ledger import SqliteLedger
+    from batchmill.ledger.reading import read_ledger
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "out.ledger"
+        fail_all(path, count)
+        to_write, to_read = [], []
+        for _ in range(9):
+            began = time.perf_counter()
+            SqliteLedger(path, "job").close()
+            to_write.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            with read_ledger(path):
+                to_read.append(time.perf_counter() - began)
+        print(f"{count} dead letters, {path.stat().st_size >> 20} MiB: opened to write after "
+              f"{statistics.median(to_write) * 1000:.1f} ms, to read after "
+              f"{statistics.median(to_read) * 1000:.1f} ms")  # fmt: skip
+
+
+def fail_all(path: Path, count: int) -> None:
+    from contextlib import closing
+
+    from batchmill.ledger.ledger import SqliteLedger, now_text
+    from batchmill.records import Commit, Counts, DeadLetter, Failure, Mark, OutcomeCode, Region
+
+    failure = Failure("ValueError", "no such thing " * 5, "Traceback " * 60, ())
+    at = now_text()
+    with closing(SqliteLedger(path, "job")) as ledger:
+        ledger.begin_run({}, {})
+        for start in range(0, count, 50_000):
+            stop = min(count, start + 50_000)
+            letters = [DeadLetter(seq, b'{"id":%d}' % seq, failure, 1, at, at, seq)
+                       for seq in range(start, stop)]  # fmt: skip
+            commit = Commit(dead_letters=letters, settled=[(start, stop, OutcomeCode.FAILED)],
+                            counts=Counts(failed=stop - start), marks=[Mark(stop, stop)])  # fmt: skip
+            ledger.commit(commit, lambda _: Region(0, 0, 0))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=3_000_000)
+    parser.add_argument("--letters", type=int)
     parser.add_argument("--child", nargs="+")
     options = parser.parse_args()
+    if options.letters:
+        open_with_letters(options.letters)
+        return
     if options.child:
         step, *arguments = options.child
         if step == "resume":
