@@ -118,8 +118,8 @@ def fail_all(path: Path, count: int) -> None:
             stop = min(count, start + 50_000)
             letters = [DeadLetter(seq, b'{"id":%d}' % seq, failure, 1, at, at, seq)
                        for seq in range(start, stop)]  # fmt: skip
-            commit = Commit(dead_letters=letters, settled=[(start, stop, OutcomeCode.FAILED)],
-                            counts=Counts(failed=stop - start), marks=[Mark(stop, stop)])  # fmt: skip
+            commit = Commit(dead_letters=letters, settled=[(start, stop, OutcomeCode.FAILED)])
+            commit.counts, commit.marks = Counts(failed=stop - start), [Mark(stop, stop)]
             ledger.commit(commit, lambda _: Region(0, 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""How do signals reach a run, and never the middle of anything else?"""
+"""Signals reach a run, and never the middle of anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does Ctrl-C do to a command that is not running a job? It ends it, in one line."""
+"""Ctrl-C ends a command that is not running a job, in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where does a command write, whatever a task makes of the standard streams?"""
+"""The streams that a command writes to, whatever a task makes of the standard ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does an exception say of the answer that a service gave?
+"""What an exception says of the answer that a service gave.
 
 Its HTTP status, the wait that it asks for, and whether the caller is too fast or has no credit
 left. Read from attributes, so that no client library is imported to understand its errors.

@@ -1,4 +1,4 @@
-"""How is something found by a key of the user's, and always let go of again?
+"""Things found by a key of the user's, and always let go of again.
 
 A key may change while it waits, hash to what it likes, and raise when it is compared. It is asked
 only by `find`, so whatever it does hits the one who brings it; letting go asks it nothing.

@@ -1,4 +1,4 @@
-"""How much does a service bear that says "too fast", and not how fast?
+"""How much a service bears that says "too fast", and not how fast.
 
 The state of a run towards it: open (no limit is known), paused, probing (one call finds out whether
 the pause was long enough), opening (more calls at a time, until it says so again).

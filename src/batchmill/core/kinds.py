@@ -1,4 +1,4 @@
-"""Of which kind is a failure: may it pass, and whose fault is it?"""
+"""Kinds of failures: whether one may pass, and whose fault it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was tried with one record?"""
+"""What was tried with one record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does the desk hear of a portion: that it was answered, or that its worker was lost?"""
+"""What the desk hears of a portion: that it was answered, or that its worker was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When may a worker begin a call? Written in memory that the driver and all its workers share."""
+"""When a worker may begin a call, in memory that the driver and all its workers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a process that a task forks have of ours? Nothing: it is the task's own."""
+"""A process that a task forks has nothing of ours: it is the task's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a worker process import, and from where? What its driver does."""
+"""A worker process imports what its driver does, and from the same places."""
 
 from __future__ import annotations
 

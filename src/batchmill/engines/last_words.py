@@ -1,4 +1,4 @@
-"""How did a worker process end, in words?"""
+"""How a worker process ended, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls may go on although they were given up?"""
+"""The bound on calls that go on although they were given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is an interpreter started that becomes a worker process?"""
+"""The start of an interpreter that becomes a worker process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is a file opened that is the job's own, wherever others may write beside it?"""
+"""Files that are the job's own, opened where others may write beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a file still as we left it, or did somebody else write to it?"""
+"""A file that is watched: whether it is as we left it, or somebody else wrote to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which batcher is that of this object for this method? An object keeps its own, by method.
+"""The batchers of an object, one for each method.
 
 They lie in the object's `__dict__`, so they live and die with it, and nothing is asked of it:
 neither a hash, nor equality, nor that it can be referred to weakly.

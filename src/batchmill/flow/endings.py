@@ -1,4 +1,4 @@
-"""What is said when a run has to end for what its records have met?"""
+"""What is said when a run has to end for what its records have met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which dead letters are written, and when do they end the run?"""
+"""Which dead letters are written, and when they end the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For how long does nobody start a call, because a service asks for it, or seems to need it?"""
+"""For how long nobody starts a call, because a service asks for it, or seems to need it."""
 
 from __future__ import annotations
 

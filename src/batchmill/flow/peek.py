@@ -1,4 +1,4 @@
-"""What does a raw record hold, looked at without calling it?"""
+"""What a raw record holds, looked at without calling it."""
 
 from __future__ import annotations
 

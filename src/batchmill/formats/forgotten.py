@@ -1,4 +1,4 @@
-"""Does a result hold something that nobody has awaited, or drawn from?"""
+"""Results that hold something which nobody has awaited, or drawn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can an output be gone on with that was not written by this job, or was changed since?"""
+"""Whether an output can be gone on with that this job has not written, or that was changed since."""
 
 from __future__ import annotations
 

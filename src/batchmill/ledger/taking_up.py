@@ -1,4 +1,4 @@
-"""How is a job gone on with: fresh, resumed, or after something was changed?"""
+"""A job is gone on with: fresh, resumed, or after something was changed."""
 
 from __future__ import annotations
 

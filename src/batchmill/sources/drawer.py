@@ -1,4 +1,4 @@
-"""How is an iterable drawn that may keep whoever draws it waiting?"""
+"""Drawing an iterable that may keep whoever draws it waiting."""
 
 from __future__ import annotations
 
