@@ -1,4 +1,4 @@
-"""Whether an output can be gone on with that this job has not written, or that was changed since."""
+"""Whether an output can be gone on with that this job has not written, or that has changed."""
 
 from __future__ import annotations
 
