@@ -43,6 +43,7 @@ class Committer:
         self.commits = 0
 
     async def __aenter__(self) -> Committer:
+        self._thread.start()
         return self
 
     async def __aexit__(

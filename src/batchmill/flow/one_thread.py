@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class OneThread(Executor):
-    """Does what it is given in order, in a daemon thread that begins with the first of it.
+    """Does what it is given in order, in a daemon thread.
 
     The interpreter waits for the threads of a ThreadPoolExecutor before anybody hears that it is
     ending, and takes no more work for them: a run in a thread could neither be told to stop nor
-    commit.
+    commit. Nor may a thread begin by then, so this one is to be begun before.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,12 +25,16 @@ class OneThread(Executor):
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def submit(self, call: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
-        done: Future[T] = Future()
-        self._work.put((done, lambda: call(*args, **named)))
+    def start(self) -> None:
+        """Begin the thread, if it has not begun."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._do_all, name=self._name, daemon=True)
             self._thread.start()
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        self._work.put((done, lambda: call(*args, **named)))
+        self.start()
         return done
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
