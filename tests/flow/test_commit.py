@@ -30,12 +30,18 @@ class BlockedStore(NotingStore):
     def __init__(self):
         super().__init__()
         self.let_go = threading.Event()
-        self.entered = threading.Event()
         self.writing = 0
+        self._entered = asyncio.Event()
+        self._loop = None
+
+    async def entered(self):
+        """Wait until a commit is being written. Virtual time stands still as long as one is."""
+        self._loop = asyncio.get_running_loop()
+        await self._entered.wait()
 
     def commit(self, commit):
         self.writing += 1
-        self.entered.set()
+        self._loop.call_soon_threadsafe(self._entered.set)
         assert self.let_go.wait(10), "nobody let the commit go"
         super().commit(commit)
         self.writing -= 1
@@ -123,8 +129,7 @@ def test_calls_go_on_while_a_commit_is_written_and_memory_holds_two_at_most(monk
     store = BlockedStore()
 
     async def look(stage):
-        while not store.entered.is_set():
-            await asyncio.sleep(0)
+        await store.entered()
         await turns(2000)
         stage.called_meanwhile = len(stage.starts)
         store.let_go.set()
@@ -142,8 +147,7 @@ def test_the_reader_keeps_close_to_a_commit_that_waits_for_whoever_takes_the_res
     store = BlockedStore()
 
     async def look(stage):
-        while not store.entered.is_set():
-            await asyncio.sleep(0)
+        await store.entered()
         await turns(2000)
         stage.called_meanwhile = len(stage.starts)
         store.let_go.set()
@@ -215,8 +219,7 @@ def test_a_commit_under_way_is_waited_for_however_often_the_run_is_cancelled(tim
     class CancelledInCommit(Stage):
         async def _play(self, others):
             run = asyncio.create_task(self.run())
-            while not store.entered.is_set():
-                await asyncio.sleep(0.01)
+            await store.entered()
             for _ in range(times):
                 run.cancel()
                 await turns(5)
@@ -247,8 +250,7 @@ def test_what_was_done_when_the_run_was_cancelled_in_a_commit_is_committed_too(t
     class CancelledInCommit(Stage):
         async def _play(self, others):
             run = asyncio.create_task(self.run())
-            while not store.entered.is_set():
-                await asyncio.sleep(0.01)
+            await store.entered()
             await turns(200)
             for _ in range(times):
                 run.cancel()
