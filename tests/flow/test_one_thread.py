@@ -58,7 +58,10 @@ RUNS_ON = """
 import threading, time
 from batchmill import Job, run
 
+begun = threading.Event()
+
 def task(record):
+    begun.set()
     time.sleep(0.3)
     return record
 
@@ -67,6 +70,7 @@ def work():
     print(report.state, flush=True)
 
 threading.Thread(target=work).start()
+begun.wait()
 """
 
 
