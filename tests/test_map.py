@@ -117,3 +117,13 @@ def test_settings_that_mean_nothing_here_are_refused_at_once(setting):
 
 def test_no_items_no_results():
     assert [] == list(batchmill.map(square, []))
+
+
+async def arriving():
+    yield 1
+
+
+@pytest.mark.parametrize("items", [None, 5, arriving()], ids=["none", "number", "async"])
+def test_what_nothing_can_be_drawn_from_is_refused_at_once(items):
+    with pytest.raises(ConfigError, match="iterable"):
+        batchmill.map(square, items)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
+import imaplib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import aiohttp
+import httpx2
 import pytest
+import requests
+import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmill.core.answers import retry_after_s
 from batchmill.core.failures import failure_of
-from batchmill.core.kinds import Kind, classify
+from batchmill.core.kinds import Kind, classify, lies_outside
 from batchmill.errors import InvalidRecord, Permanent, RetryAfter
 from batchmill.options import Retry
 
@@ -305,7 +311,72 @@ def test_what_is_not_http_or_was_cut_may_pass(bytes_, client):
     assert kind_of(caught.value) is Kind.TRANSIENT
 
 
+def named(module, name, **attributes):
+    """An exception of a library that need not be installed."""
+    return type(name, (Exception,), {"__module__": module, **attributes})("")
+
+
+@pytest.mark.parametrize("number", [errno.EADDRINUSE, errno.ENOTCONN, errno.EPROTO, errno.EAGAIN])
+def test_numbers_that_tell_of_the_network_may_pass(number):
+    assert kind_of(OSError(number, "")) is Kind.TRANSIENT
+
+
+def test_a_host_none_of_whose_addresses_answers_may_pass():
+    text = "[Errno 111] Connect call failed ('::1', 1), [Errno 111] Connect call failed ('1.1', 1)"
+
+    assert kind_of(OSError(f"Multiple exceptions: {text}")) is Kind.TRANSIENT
+    assert kind_of(OSError(text)) is Kind.PERMANENT
+
+
+@pytest.mark.parametrize("error", [
+    named("acme.errors", "ApiTimeoutError"), named("acme", "ReadTimeoutError"),
+    named("httpx2", "TransportError"), named("smtplib", "SMTPServerDisconnected"),
+    imaplib.IMAP4.abort(),
+])  # fmt: skip
+def test_connections_are_known_by_what_libraries_call_them(error):
+    assert kind_of(error) is Kind.TRANSIENT
+
+
+def get_with_httpx2(address):
+    with httpx2.Client() as client:
+        client.get(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["foo://nowhere.example/x", "ftp://nowhere.example", "http://[::1"]
+)
+@pytest.mark.parametrize("get", [
+    get_with_httpx2, requests.get, lambda address: urllib3.request("GET", address, retries=False),
+], ids=["httpx2", "requests", "urllib3"])  # fmt: skip
+def test_an_address_that_is_none_is_the_fault_of_the_record(get, address):
+    if (get, address) == (get_with_httpx2, "http://[::1"):
+        pytest.skip("derived from no connection error")
+    with pytest.raises(
+        (httpx2.HTTPError, requests.RequestException, urllib3.exceptions.HTTPError)
+    ) as caught:
+        get(address)
+
+    failure = failure_of(caught.value)
+    assert classify(failure, Retry()) is Kind.PERMANENT
+    assert not lies_outside(failure)
+
+
+@pytest.mark.parametrize(("code", "kind"), [
+    ("INVALID_ARGUMENT", Kind.PERMANENT), ("NOT_FOUND", Kind.PERMANENT),
+    ("UNAVAILABLE", Kind.TRANSIENT), ("RESOURCE_EXHAUSTED", Kind.BUSY),
+])  # fmt: skip
+def test_errors_of_grpc_are_known_by_their_code(code, kind):
+    told = SimpleNamespace(name=code)
+
+    assert kind_of(named("grpc", "RpcError", code=lambda _: told)) is kind
+
+
 # What services say of limits.
+
+
+def response(content):
+    """As httpx and requests have it."""
+    return SimpleNamespace(_content=content)
 
 
 def client_error(code, status=400):
@@ -322,6 +393,10 @@ def test_throttling_is_known_by_its_code_whatever_the_status(code):
     assert kind_of(client_error(code)) is Kind.BUSY
 
 
+def test_a_time_out_is_known_by_its_code_whatever_the_status():
+    assert kind_of(client_error("RequestTimeout")) is Kind.TRANSIENT
+
+
 def test_another_code_with_the_same_status_is_permanent():
     assert kind_of(client_error("ValidationException")) is Kind.PERMANENT
 
@@ -333,6 +408,9 @@ def test_another_code_with_the_same_status_is_permanent():
     (Answered(503, type="slow_down"), Kind.BUSY),
     (type("Overloaded", (Exception,), {"status": 503})("The model is overloaded"), Kind.BUSY),
     (Answered(503, headers={"Retry-After": "3"}, type="slow_down"), Kind.THROTTLED),
+    (Answered(503, body="Please reduce your request rate: Slow Down"), Kind.BUSY),
+    (Answered(503, response=response(b"<Error><Code>SlowDown</Code></Error>")), Kind.BUSY),
+    (Answered(400, body={"__type": "com.amazonaws#ThrottlingException"}), Kind.BUSY),
 ])  # fmt: skip
 def test_a_service_that_says_slow_down_is_busy(error, kind):
     assert kind_of(error) is kind
@@ -344,7 +422,12 @@ def test_a_service_that_says_slow_down_is_busy(error, kind):
     {"body": {"type": "error", "error": {"type": "credit_balance_exhausted"}}},
     {"body": {"code": "project_spend_limit_exceeded"}},
     {"body": '{"error": {"code": "organization_usage_limit_exceeded"}}'},
-    {"response": type("Response", (), {"_content": b'{"error": {"code": "insufficient_quota"}}'})},
+    {"response": response(b'{"error": {"code": "insufficient_quota"}}')},
+    {"response": response(b'{"errors": [{"code": "insufficient_quota"}]}')},
+    {"response": response(b'{"error": "insufficient_quota"}')},
+    {"body": {"detail": {"reason": "team_spend_limit_exceeded"}}},
+    {"error": SimpleNamespace(code="insufficient_quota")},
+    {"json_body": {"error": {"code": "insufficient_quota"}}},
 ])  # fmt: skip
 def test_a_quota_that_is_used_up_is_known_by_its_code(attributes):
     assert kind_of(Answered(429, **attributes)) is Kind.EXHAUSTED

@@ -342,3 +342,17 @@ def test_where_no_run_can_pause_a_busy_server_uses_up_attempts():
     busy = failure_of(aiohttp_answer(429))
 
     assert next_attempt(busy, Trial(), Retry(wait_min_s=4), 0.5) == Again(2, None, counts=True)
+
+
+@pytest.mark.parametrize("error", [RetryAfter(0), aiohttp_answer(429)], ids=["0 s", "no wait"])
+def test_a_server_that_puts_off_one_record_alone_for_no_time_does_so_because_of_it(error):
+    failure = failure_of(error)
+
+    assert next_attempt(failure, Trial(), Retry(), 0.5, busy_alone=MAX_BUSY_ALONE - 1) is not None
+    assert next_attempt(failure, Trial(), Retry(), 0.5, busy_alone=MAX_BUSY_ALONE) is None
+
+
+def test_a_wait_that_a_server_asks_of_one_record_alone_is_waited_for():
+    failure = failure_of(RetryAfter(1))
+
+    assert next_attempt(failure, Trial(), Retry(), 0.5, busy_alone=MAX_BUSY_ALONE) is not None

@@ -294,6 +294,20 @@ class WorkedToo(Worked):
         return [-self.factor * number for number in numbers]
 
 
+class Prices:
+    async def of(self, keys):
+        return [(self, key) for key in keys]
+
+
+def test_a_method_that_is_bound_stays_so_as_an_attribute_of_another_class():
+    prices = Prices()
+
+    class Shop:
+        price = batched()(prices.of)
+
+    assert run_virtually(Shop().price(1)) == (prices, 1)
+
+
 def test_an_override_is_found_by_its_own_name_in_a_worker_process():
     async def scenario(pool):
         worked = WorkedToo(2)

@@ -36,8 +36,13 @@ _SLOW_DOWN = re.compile(
     r"slow[ _-]?down|throttl|too many requests|rate.?limit|overloaded", re.IGNORECASE
 )
 _TOO_FAST = (429, 529)
-_CODE_NAMES = ("code", "Code", "type", "status", "error_code", "error_type")
-_BODY_NAMES = ("body", "error", "Error", "details", "response_json", "_content")
+_TIMED_OUT = frozenset({"requesttimeout", "requesttimeoutexception"})
+"""Error codes of AWS that mean a time-out; they come with 400."""
+_CODE_NAMES = ("code", "Code", "type", "__type", "status", "reason", "error_code", "error_type",
+               "error")  # fmt: skip
+_BODY_NAMES = ("body", "json_body", "error", "Error", "errors", "detail", "details", "metadata",
+               "response_json", "_content")  # fmt: skip
+_TEXT_NAMES = ("body", "http_body", "_content")
 _MOST_DEEP = 4
 _MOST_LISTED = 10
 _BODY_CHARS = 1 << 16
@@ -51,7 +56,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _status(holder: Any) -> int | None:
-    for name in ("status", "status_code", "code"):
+    for name in ("status", "status_code", "http_status", "code"):
         value = look(holder, name)
         if isinstance(value, int) and 100 <= value <= 599:
             return int(value)
@@ -76,13 +81,35 @@ def look(holder: Any, name: str) -> Any:
 
 def limit_of(error: BaseException, status: int | None) -> Limit:
     """Which limit of the service the answer speaks of."""
-    codes = set(_codes(error, _MOST_DEEP)) | set(_codes(look(error, "response"), _MOST_DEEP))
+    codes = _all_codes(error)
+    text = _text(error) if status in (429, 503) else ""
     if any(_NO_CREDIT.fullmatch(code) for code in codes) or (
-        status == 429 and _NO_CREDIT.search(_text(error))
+        status == 429 and _NO_CREDIT.search(text)
     ):
         return "no credit"
     slow = status in _TOO_FAST or not THROTTLES.isdisjoint(codes)
-    return "too fast" if slow or (status == 503 and _SLOW_DOWN.search(_text(error))) else ""
+    return "too fast" if slow or (status == 503 and _SLOW_DOWN.search(text)) else ""
+
+
+def has_timed_out(error: BaseException) -> bool:
+    """Whether the service answered, with whatever status, that the request took too long."""
+    return not _TIMED_OUT.isdisjoint(_all_codes(error))
+
+
+def grpc_code_of(error: BaseException) -> str | None:
+    """The name of the code on an exception of gRPC, which tells it by a method."""
+    if not any(kind.__module__.partition(".")[0] == "grpc" for kind in type(error).__mro__):
+        return None
+    try:
+        return str(error.code().name)  # type: ignore[attr-defined]
+    except Exception:
+        return None
+
+
+def _all_codes(error: BaseException) -> set[str]:
+    codes = {*_codes(error, _MOST_DEEP), *_codes(look(error, "response"), _MOST_DEEP)}
+    grpc = grpc_code_of(error)
+    return {code.rpartition("#")[2] for code in codes} | ({grpc.lower()} if grpc else set())
 
 
 def _codes(holder: Any, depth: int) -> Iterator[str]:
@@ -99,22 +126,34 @@ def _codes(holder: Any, depth: int) -> Iterator[str]:
 
 
 def _parsed(body: Any) -> list[Any]:
-    """The objects in a body: a mapping, JSON of it, or a list of such."""
+    """The objects in a body: a mapping or what an SDK made of it, JSON, or a list of such."""
     if isinstance(body, str | bytes) and len(body) <= _BODY_CHARS:
         try:
             body = json.loads(body)
         except (ValueError, RecursionError):
             return []
-    if isinstance(body, list):
-        return [each for each in body[:_MOST_LISTED] if isinstance(each, Mapping)]
-    return [body] if isinstance(body, Mapping) else []
+    if isinstance(body, list | tuple):
+        return [each for each in body[:_MOST_LISTED] if _may_say_more(each)]
+    return [body] if _may_say_more(body) else []
+
+
+def _may_say_more(body: Any) -> bool:
+    return body is not None and not isinstance(body, str | bytes | int | float | list | tuple)
 
 
 def _text(error: BaseException) -> str:
+    """What the exception says, and the body that it or its response carries, as text."""
+    bodies = [look(each, name) for each in (error, look(error, "response")) for name in _TEXT_NAMES]
     try:
-        return str(error)[:_BODY_CHARS]
+        return "\n".join([str(error), *(_decoded(body) for body in bodies)])[:_BODY_CHARS]
     except Exception:
         return ""
+
+
+def _decoded(body: Any) -> str:
+    if isinstance(body, bytes):
+        return body[:_BODY_CHARS].decode("utf-8", "replace")
+    return body if isinstance(body, str) else ""
 
 
 def wait_asked_for(error: BaseException, now: datetime | None) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..records import Failure, Sign
-from .answers import limit_of, look, status_of, wait_asked_for
+from .answers import grpc_code_of, has_timed_out, limit_of, look, status_of, wait_asked_for
 
 MOST_DEEP = 20
 """How far a chain of causes, or groups within groups, is followed."""
@@ -16,7 +16,8 @@ MOST_SEEN = 1000
 
 _NETWORK_ERRORS = frozenset({
     errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH,
-    errno.ETIMEDOUT, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.EMFILE, errno.ENFILE,
+    errno.ETIMEDOUT, errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.ENOTCONN, errno.EPROTO,
+    errno.EAGAIN, errno.ENOBUFS, errno.EMFILE, errno.ENFILE,
 })  # fmt: skip
 """Numbers of an OSError that tell of the network, or of too many connections at a time."""
 
@@ -33,6 +34,9 @@ _SPEAK_FOR_THEMSELVES = frozenset({
 })  # fmt: skip
 _MISTAKES = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError,
              SyntaxError, TypeError, ValueError)  # fmt: skip
+_SEVERAL = "Multiple exceptions: "
+"""How asyncio begins when it could connect to none of a host's addresses, for a reason each; such
+an OSError has no number."""
 _NO_ANSWER = "aiohttp.http_exceptions.HttpProcessingError"
 """What aiohttp raises for something that is not HTTP; it then makes up a status."""
 
@@ -74,12 +78,22 @@ def _signs(error: BaseException, now: datetime | None, seen: set[int], depth: in
 def _own(error: BaseException, now: datetime | None) -> Sign:
     """What the exception says by itself."""
     status = None if _is_no_answer(error.__cause__) else status_of(error)
-    lineage = _names(error) + (("builtins.ConnectionError",) if _is_of_network(error) else ())
+    lineage = _names(error) + _names_besides(error)
     return Sign(lineage, status, wait_asked_for(error, now), limit_of(error, status))
 
 
 def _names(error: BaseException) -> tuple[str, ...]:
     return tuple(f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__)
+
+
+def _names_besides(error: BaseException) -> tuple[str, ...]:
+    """What its class does not say, as the name of one that would."""
+    if _is_of_network(error):
+        return ("builtins.ConnectionError",)
+    if has_timed_out(error):
+        return ("builtins.TimeoutError",)
+    grpc = grpc_code_of(error)
+    return (f"grpc.{grpc}",) if grpc else ()
 
 
 def _is_no_answer(error: BaseException | None) -> bool:
@@ -90,7 +104,11 @@ def _is_of_network(error: BaseException) -> bool:
     if not isinstance(error, OSError):
         return False
     reason = look(error, "reason")
-    return error.errno in _NETWORK_ERRORS or (isinstance(reason, str) and reason in _TLS_BROKEN)
+    return (
+        error.errno in _NETWORK_ERRORS
+        or (isinstance(reason, str) and reason in _TLS_BROKEN)
+        or (type(error) is OSError and str(error).startswith(_SEVERAL))
+    )
 
 
 def _behind(error: BaseException, own: Sign) -> Sequence[BaseException]:

@@ -39,7 +39,8 @@ _TRANSIENT_NAMES = frozenset({
     "asyncio.IncompleteReadError", "batchmill.Transient", "batchmill.TimedOut",
     "aiohttp.ClientConnectionError", "aiohttp.ClientPayloadError", "aiohttp.ServerTimeoutError",
     "aiohttp.HttpProcessingError",
-    "httpx.TransportError", "httpx.DecodingError", "httpcore.NetworkError",
+    "httpx.TransportError", "httpx.DecodingError", "httpx2.TransportError",
+    "httpx2.DecodingError", "httpcore.NetworkError",
     "httpcore.TimeoutException", "httpcore.ProtocolError", "httpcore.ProxyError",
     "h11.RemoteProtocolError",
     "requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError",
@@ -51,16 +52,30 @@ _TRANSIENT_NAMES = frozenset({
     "asyncpg.PostgresConnectionError", "psycopg.OperationalError", "sqlalchemy.OperationalError",
     "redis.ConnectionError", "redis.TimeoutError", "pymongo.ConnectionFailure", "grpc.RpcError",
     "google.TransportError", "google.RetryError", "websockets.ConnectionClosed",
+    "smtplib.SMTPServerDisconnected", "smtplib.SMTPConnectError", "ftplib.error_temp",
+    "imaplib.abort",
 })  # fmt: skip
 """Exceptions that mean a connection, a time-out or an answer that was cut: as root package and
 class name: known by name, so that no client library is imported to recognise its errors."""
 
 _TRANSIENT_ANYWHERE = frozenset({
-    "APIConnectionError", "APITimeoutError", "APIConnectionTimeoutError", "ConnectionError",
-    "ConnectError", "ConnectTimeout", "ReadTimeout", "ConnectionTimeout", "NoResponseError",
-    "ServiceRequestError", "ServiceResponseError",
+    "APIConnectionError", "ApiConnectionError", "APITimeoutError", "ApiTimeoutError",
+    "APIConnectionTimeoutError", "ConnectionError", "ConnectError", "ConnectTimeout",
+    "ConnectTimeoutError", "ReadTimeout", "ReadTimeoutError", "WriteTimeout", "PoolTimeout",
+    "ConnectionTimeout", "ConnectionTimeoutError", "NoResponseError", "RemoteProtocolError",
+    "RemoteDisconnected", "ServerDisconnectedError", "ServiceRequestError", "ServiceResponseError",
 })  # fmt: skip
 """What generated SDKs call them, each in a package of its own."""
+
+_WRONG = frozenset({
+    "httpx.UnsupportedProtocol", "httpx.LocalProtocolError", "httpx2.UnsupportedProtocol",
+    "httpx2.LocalProtocolError", "urllib3.LocationValueError", "urllib3.InvalidHeader",
+    "urllib3.UnrewindableBodyError", "urllib3.BodyNotHttplibCompatible",
+    "grpc.INVALID_ARGUMENT", "grpc.NOT_FOUND", "grpc.ALREADY_EXISTS", "grpc.FAILED_PRECONDITION",
+    "grpc.OUT_OF_RANGE", "grpc.UNIMPLEMENTED", "grpc.DATA_LOSS",
+})  # fmt: skip
+"""Requests that are wrong, such as an address that is none, whose exceptions clients derive from
+those of connections."""
 
 
 def classify(failure: Failure, retry: Retry) -> Kind:
@@ -101,7 +116,7 @@ def _may_pass(sign: Failure | Sign, retry: Retry) -> bool:
         or bool(sign.limit)
         or sign.status in TRANSIENT_STATUS
         or (sign.status in WAITING_STATUS and sign.retry_after_s is not None)
-        or any(_is_transient(name) for name in sign.lineage)
+        or _is_transient(sign.lineage)
         or (
             not isinstance(retry.on, str)
             and any(_matches(wanted, sign.lineage) for wanted in retry.on)
@@ -109,8 +124,12 @@ def _may_pass(sign: Failure | Sign, retry: Retry) -> bool:
     )
 
 
-def _is_transient(name: str) -> bool:
-    return name.rpartition(".")[2] in _TRANSIENT_ANYWHERE or _short(name) in _TRANSIENT_NAMES
+def _is_transient(lineage: tuple[str, ...]) -> bool:
+    short = {_short(name) for name in lineage}
+    if not short.isdisjoint(_WRONG):
+        return False
+    anywhere = any(name.rpartition(".")[2] in _TRANSIENT_ANYWHERE for name in short)
+    return anywhere or not short.isdisjoint(_TRANSIENT_NAMES)
 
 
 def _short(name: str) -> str:

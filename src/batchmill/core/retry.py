@@ -60,16 +60,16 @@ def next_attempt(
     `trial` is what was tried before this call; `busy_alone` is how often running, this call
     included, a busy server was so for this record alone. A wait that the server asks for is free,
     up to MAX_FREE_WAITS in number and MAX_THROTTLED_S in all; beyond, it is waited for as well, and
-    uses up an attempt. A server that is busy for one record alone MAX_BUSY_ALONE times running is
-    so because of that record. Where there is no run whose calls could pause (None), a busy server
-    uses up attempts.
+    uses up an attempt. A server that is busy for one record alone MAX_BUSY_ALONE times running, and
+    asks for no wait or one of 0 s, is so because of that record. Where there is no run whose calls
+    could pause (None), a busy server uses up attempts.
     """
     kind = classify(failure, retry)
     if kind is Kind.BUSY and busy_alone is None:
         kind = Kind.TRANSIENT
-    if kind is Kind.BUSY and (busy_alone or 0) >= MAX_BUSY_ALONE:
-        return None
     back_off_s, pause_s = wait_s(trial.used + 1, retry, jitter), _pause_s(kind, failure)
+    if pause_s == 0 and (busy_alone or 0) >= MAX_BUSY_ALONE:
+        return None
     if kind is Kind.BUSY and _is_free(trial, 0.0):
         return Again(0.0, 0.0, counts=False)
     if kind is Kind.THROTTLED and _is_free(trial, pause_s or 0.0):

@@ -46,7 +46,8 @@ class Batched(AsyncBatcher[T, S]):
     ) -> None:
         """`function` may be a static or a class method."""
         super().__init__(**options)
-        self._is_static = isinstance(function, staticmethod)
+        # A method that is bound already stays so, wherever it is kept.
+        self._is_static = isinstance(function, (staticmethod, MethodType))
         self._is_of_class = isinstance(function, classmethod)
         self.function = _plain(function)
         self._origin = _origin or self

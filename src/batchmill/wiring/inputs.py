@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,11 +72,24 @@ def is_path(source: object) -> bool:
 def source_of(job: Job) -> Source:
     """The source that the job names. Raises ConfigError for a format that is not known."""
     if not is_path(job.source):
-        return JsonItemSource(job.source, encode_value) if job.sink else ItemSource(job.source)  # type: ignore[arg-type]
+        items = _items_of(job)
+        return JsonItemSource(items, encode_value) if job.sink else ItemSource(items)
     files = _files_of(job)
     if isinstance(files, CsvFiles):
         files.check()
     return files
+
+
+def _items_of(job: Job) -> Iterable[Any]:
+    """The items of a job without files. Raises ConfigError for what nothing can be drawn from."""
+    items: Any = job.source
+    if hasattr(items, "__aiter__"):
+        raise ConfigError("source is an asynchronous iterable, and items are drawn in a thread",
+                          hint="give a list, a plain generator or a path")  # fmt: skip
+    if not (hasattr(items, "__iter__") or hasattr(items, "__getitem__")):
+        raise ConfigError(f"source = {items!r} is neither a path nor an iterable",
+                          hint="give a path, a list or a generator")  # fmt: skip
+    return items  # type: ignore[no-any-return]
 
 
 def _files_of(job: Job) -> Files:
