@@ -41,14 +41,15 @@ class Ears:
         self._handle = handle
 
     def hear(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-        if self.count > POLITE_SIGNALS and _held_up_at(frame):
+        # The next signal may interrupt this at any call.
+        count = self.count = self.count + 1
+        if count > POLITE_SIGNALS and _held_up_at(frame):
             raise KeyboardInterrupt
         if self._loop.is_closed():
-            self.late = number if self.count == 1 else self.late
-        elif self.count <= POLITE_SIGNALS:
+            self.late = number if count == 1 else self.late
+        elif count <= POLITE_SIGNALS:
             self._loop.call_soon_threadsafe(self._handle, number)
-        elif self.count == POLITE_SIGNALS + 1:
+        elif count == POLITE_SIGNALS + 1:
             self._loop.call_soon_threadsafe(_interrupt)
 
 

@@ -15,9 +15,7 @@ from types import ModuleType
 
 from ..errors import ConfigError
 from .nearest import nearest
-
-_PREFIX = "_batchmill_"
-"""How the names of modules begin that were made from files and cannot be imported by their own."""
+from .spelling import MADE
 
 _NOT_THEIRS = (f"{Path(__file__).resolve().parent.parent}{os.sep}", "<frozen")
 _MOVED = {"utils": "from batchmill import retry_with_backoff",
@@ -125,13 +123,17 @@ def _name_for(path: Path) -> str:
         known = getattr(spec, "__file__", None) or getattr(spec, "origin", None)
         if known == str(path):
             return path.stem
-    return f"{_PREFIX}{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"
+    return f"{MADE}{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"
 
 
 def _execute(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, "a .py file always has a loader"
     module = importlib.util.module_from_spec(spec)
+    if name.startswith(MADE):
+        from ..engines.children import reach_children
+
+        reach_children()
     sys.modules[name] = module
     _made.add(name)
     try:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ..errors import ConfigError
 
+MADE = "_batchmill_"
+"""How the names of modules begin that were made from files and cannot be imported by their own."""
+
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 

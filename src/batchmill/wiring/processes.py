@@ -6,6 +6,7 @@ import pickle
 from dataclasses import dataclass, replace
 
 from ..engines.base import Setting
+from ..engines.children import reach_children
 from ..engines.cores import usable_cores
 from ..engines.imports import Imports
 from ..engines.on_processes import ProcessEngine
@@ -59,11 +60,12 @@ class Prepare:
 
     def __call__(self) -> Setting:
         job = self.job
-        task: Task = (
-            load_task(self.task, batch=job.batch_size is not None)
-            if isinstance(self.task, str)
-            else pickle.loads(self.task)  # noqa: S301 - from the driver
-        )
+        task: Task
+        if isinstance(self.task, str):
+            task = load_task(self.task, batch=job.batch_size is not None)
+        else:
+            reach_children()
+            task = pickle.loads(self.task)  # noqa: S301 - from the driver
         return setting_of(job, task, codec_of(job, task), self.slots)
 
 
