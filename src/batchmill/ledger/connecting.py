@@ -39,6 +39,7 @@ def connect(path: Path) -> sqlite3.Connection:
         )
     try:
         with explaining(path):
+            _read_schema(db)
             empty = not tables_of(db)
             if not empty:
                 check_format(db, path)
@@ -109,7 +110,7 @@ def _connected(file: Path, how: str) -> sqlite3.Connection | None:
                          isolation_level=None)  # fmt: skip
     try:
         db.execute("PRAGMA query_only = 1")
-        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        _read_schema(db)
     except sqlite3.OperationalError as error:
         db.close()
         if _kind(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
@@ -119,6 +120,17 @@ def _connected(file: Path, how: str) -> sqlite3.Connection | None:
         db.close()
         raise
     return db
+
+
+def _read_schema(db: sqlite3.Connection) -> None:
+    """Have SQLite read what tables there are, which is when it finds that it cannot.
+
+    Where it quotes a damaged name, Python cannot read the message, and says only that.
+    """
+    try:
+        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError("malformed database schema") from error
 
 
 def _copied(file: Path, folder: Path) -> Path:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.progress import Progress
-from ..errors import Changed
+from ..errors import Changed, SourceError
 from ..formats.rows import RowFormat
 from ..protocols import Source
 from ..records import Counts, Mark, Outcome, OutcomeCode
@@ -94,14 +94,15 @@ def rebuild(
         keys.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, count INT, rerun INT) WITHOUT ROWID")
         length, crc, plain, ends, rewriting = 0, 0, 0, True, None
         if output.exists():
-            _read_output(keys, output, rows, key, rerun_key, found)
-            length, crc, plain, ends = _measure(output)
+            with _refusing():
+                _read_output(keys, output, rows, key, rerun_key, found)
+                length, crc, plain, ends = _measure(output)
         if found.broken:
             found.kept = str(keep_copy(output))
         if found.broken or not ends:
             rewriting = write_copy(output, rows, lambda row: row.is_head or row.result is not None)
         _mark_unfinished(keys, ledger)
-        remembered = Remembered(keys, ledger)
+        remembered = Remembered(keys, ledger, rows)
         end = rewriting["plain"] if rewriting else plain
         with ledger.rebuilding(length, crc, plain) as letters:
             reader = _Reader(keys, remembered, letters, ledger, spelled, end)
@@ -109,6 +110,15 @@ def rebuild(
             ledger.restate(reader.progress, reader.counts, reader.marks, rewriting)
         finish_rewrite(ledger, output)
     return found
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """An output that cannot be read to its end is no ground to build on."""
+    try:
+        yield
+    except SourceError as error:
+        raise Changed(error.message, hint=error.hint) from error
 
 
 def _mark_unfinished(keys: sqlite3.Connection, ledger: SqliteLedger) -> None:
@@ -135,7 +145,8 @@ def _read_output(
             continue
         if key not in result:
             raise Changed(f"line {number} of {output} has no {key!r}: progress cannot be rebuilt",
-                          hint="have the task return the key, or start again with --restart",
+                          hint="put it back as it was; or have the task return the key, and begin"
+                          " anew with --restart, which keeps the old output",
                           )  # fmt: skip
         rows.append((json.dumps(form.key(result[key])), 1, _is_marked(form, result, rerun_key)))
         if len(rows) >= ROWS:
@@ -218,15 +229,20 @@ class _Reader:
             found.settled += 1
             if rerun:
                 self._reruns.append((seq, key, raw, "succeeded"))
-        elif key is not None and (code := self._remembered.without_rows(json.dumps(key))):
-            self._note(seq, code)
-            self._rowless.append((seq, key))
+        elif spelled is not None and (known := self._remembered.without_rows(spelled)):
+            self._settle_rowless(seq, key, raw, *known)
             found.without += 1
         elif self._has_failed(seq, raw):
             self._note(seq, OutcomeCode.FAILED)
             found.failed += 1
         else:
             found.pending += 1
+
+    def _settle_rowless(self, seq: int, key: Any, raw: Any, code: OutcomeCode, rerun: bool) -> None:
+        self._note(seq, code)
+        self._rowless.append((seq, key))
+        if rerun and code.outcome is not None:
+            self._reruns.append((seq, key, raw, code.outcome))
 
     def _has_failed(self, seq: int, raw: Any) -> bool:
         """Whether a dead letter is this record's; it then has its seq."""
