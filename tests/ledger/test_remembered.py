@@ -8,11 +8,12 @@ from contextlib import closing
 import pytest
 
 from batchmill import run
+from batchmill.errors import Changed
 from batchmill.ledger.ledger import SqliteLedger
 from batchmill.ledger.reading import read_ledger
 from batchmill.ledger.rerun import mark_filtered
 from batchmill.records import OutcomeCode
-from small_jobs import job, source_of
+from small_jobs import job, source_of, write
 
 RECORDS = 60
 
@@ -173,3 +174,28 @@ def test_a_record_without_rows_that_waits_to_be_run_again_still_does(tmp_path):
     report = run(job(tmp_path, task=lambda record: record, retry_failed=False))
 
     assert (report.called, report.succeeded, report.filtered) == (3, 7, 0)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("05", 5), (5, "5"), ("Al@x", "al@x"), ("a ", "a")])
+def test_results_whose_key_is_spelt_otherwise_are_refused_and_not_doubled(tmp_path, ours, theirs):
+    write(tmp_path, {"id": ours}, {"id": "other"})
+    run(job(tmp_path, task=lambda record: record | {"id": theirs}, limit=1))
+    before = (tmp_path / "out.jsonl").read_bytes()
+    write(tmp_path, {"id": "new"}, {"id": ours}, {"id": "other"})
+
+    for _ in range(2):
+        with pytest.raises(Changed, match="stand there twice"):
+            run(job(tmp_path))
+
+    assert before == (tmp_path / "out.jsonl").read_bytes()
+    assert not (tmp_path / "out.jsonl.bak-1").exists()
+
+
+def test_keys_that_are_alike_and_those_of_two_records_are_told_apart(tmp_path):
+    write(tmp_path, {"id": 5}, {"id": "05"}, {"id": "5"})
+    run(job(tmp_path, limit=1))
+    write(tmp_path, {"id": "05"}, {"id": "5"}, {"id": 5})
+
+    report = run(job(tmp_path))
+
+    assert (report.called, report.succeeded) == (2, 3)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from ..errors import CommitFailed, LedgerError
 from ..files.durable import commit_failed
+from ..files.lock import holder_of
 from .schema import FORMAT, create, format_of, statements, statements_of, tables_of
 from .upgrade import TABLES_OF_1, upgrade
 
@@ -95,13 +96,24 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 def _way_in(file: Path) -> str:
     """How the ledger may be opened so that a reader sees one moment of it, whoever begins to write,
-    and leaves nothing behind."""
-    if _log_of(file).exists():
+    and leaves nothing behind. The log of a run that was killed is not touched."""
+    if _is_left(_log_of(file)) and not holder_of(file.with_name(f"{file.name}.lock")):
         return "mode=ro"
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        # A connection that could write makes a log for the time it is there, and removes it.
+        # A connection that could write makes a log for the time it is there, and removes it; also
+        # that of a run which ends meanwhile.
         return "mode=rw"
+    if _log_of(file).exists():
+        return "mode=ro"
     return "immutable=1" if os.statvfs(file).f_flag & os.ST_RDONLY else "mode=ro"
+
+
+def _is_left(log: Path) -> bool:
+    """Whether there is a log with something in it."""
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _connected(file: Path, how: str) -> sqlite3.Connection | None:

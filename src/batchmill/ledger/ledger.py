@@ -17,7 +17,7 @@ from typing import Any
 
 from ..core.job_state import JobState, OutputEnd
 from ..core.progress import Progress
-from ..errors import CommitFailed, Fenced
+from ..errors import Changed, CommitFailed, Fenced
 from ..records import Commit, Counts, DeadLetter, Outcome, Region, Requeued
 from ..report import Report
 from ..version import __version__
@@ -28,6 +28,9 @@ from .reading import AWAITED, LedgerState
 from .remembered import Letters
 from .requeued import RequeuedRecords, move
 from .sealed import put
+
+READERS_MS = 500
+"""So long a run waits at its end for others who are reading its ledger, to leave them no log."""
 
 
 def now_text() -> str:
@@ -99,7 +102,8 @@ class SqliteLedger(LedgerState):
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One durable step, during which no other run can take the job over.
 
-        Nothing of it stands after an error; one of the disk is a CommitFailed.
+        Nothing of it stands after an error; one of the disk is a CommitFailed. After any but a
+        refusal (Changed) nothing more is written.
         """
         if not self.sound:
             raise CommitFailed(f"{self.path} is written no more: an earlier step has failed")
@@ -110,8 +114,8 @@ class SqliteLedger(LedgerState):
                 self._check_epoch()
                 yield self._db
                 self._db.execute("COMMIT")
-        except BaseException:
-            self.sound = False
+        except BaseException as error:
+            self.sound = self.sound and isinstance(error, Changed)
             self._roll_back()
             raise
 
@@ -276,9 +280,15 @@ class SqliteLedger(LedgerState):
         return iter(reader)
 
     def close(self) -> None:
-        """Close the ledger, and whoever reads it for this run: the last one out removes the log."""
+        """Close the ledger, and whoever reads it for this run: the last one out removes the log.
+
+        That may be somebody else, who reads now; the ledger itself is complete before.
+        """
         for reader in self._readers:
             reader.close()
+        with suppress(sqlite3.Error):
+            self._db.execute(f"PRAGMA busy_timeout = {READERS_MS}")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
 

@@ -19,11 +19,18 @@ from ..records import Counts, Mark, Outcome, OutcomeCode
 from .aside import keep_copy
 from .ledger import SqliteLedger
 from .marks import Marks
+from .misspelt import TABLE as ALIKE
+from .misspelt import alike, refuse_misspelt, suspect
 from .output import PIECE_BYTES, pieces_of, results_in
 from .remembered import Letters, Remembered
 from .rewrite import finish_rewrite, write_copy
 
 ROWS = 1000
+_TABLE = """
+CREATE TABLE keys (
+  key TEXT PRIMARY KEY, alike TEXT, count INT, rerun INT, taken INT DEFAULT 0
+) WITHOUT ROWID
+"""
 SAMPLE = 10
 """Rows that an output must have before their share says something."""
 
@@ -81,7 +88,7 @@ def rebuild(
     A key that stands on n lines of the output settles the first n records that have it. Keys are
     kept in a temporary database on disk, so memory does not grow with them.
 
-    Raises Changed if a line of the output has no key.
+    Raises Changed if a line of the output has no key, or spells that of a record in another way.
     """
     found = Found(rows.kind)
 
@@ -91,7 +98,7 @@ def rebuild(
         return None if found_key is None else rows.key(found_key)
 
     with closing(sqlite3.connect("")) as keys:
-        keys.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, count INT, rerun INT) WITHOUT ROWID")
+        keys.execute(_TABLE)
         length, crc, plain, ends, rewriting = 0, 0, 0, True, None
         if output.exists():
             with _refusing():
@@ -101,12 +108,14 @@ def rebuild(
             found.kept = str(keep_copy(output))
         if found.broken or not ends:
             rewriting = write_copy(output, rows, lambda row: row.is_head or row.result is not None)
+        keys.executescript(ALIKE)
         _mark_unfinished(keys, ledger)
         remembered = Remembered(keys, ledger, rows)
         end = rewriting["plain"] if rewriting else plain
         with ledger.rebuilding(length, crc, plain) as letters:
             reader = _Reader(keys, remembered, letters, ledger, spelled, end)
             reader.read(source, found)
+            refuse_misspelt(keys, output, key)
             ledger.restate(reader.progress, reader.counts, reader.marks, rewriting)
         finish_rewrite(ledger, output)
     return found
@@ -137,7 +146,7 @@ def _read_output(
     rerun_key: str | None,
     found: Found,
 ) -> None:
-    rows: list[tuple[str, int, int]] = []
+    rows: list[tuple[str, str, int, int]] = []
     number = 0
     for number, (_, _, result, _) in enumerate(results_in(output, form), 1):
         if result is None:
@@ -148,7 +157,8 @@ def _read_output(
                           hint="put it back as it was; or have the task return the key, and begin"
                           " anew with --restart, which keeps the old output",
                           )  # fmt: skip
-        rows.append((json.dumps(form.key(result[key])), 1, _is_marked(form, result, rerun_key)))
+        own = form.key(result[key])
+        rows.append((json.dumps(own), alike(own), 1, _is_marked(form, result, rerun_key)))
         if len(rows) >= ROWS:
             _add(keys, rows)
     _add(keys, rows)
@@ -164,9 +174,9 @@ def _is_marked(form: RowFormat, result: dict[str, Any], rerun_key: str | None) -
     return rerun_key in result and form.is_marked(result[rerun_key])
 
 
-def _add(keys: sqlite3.Connection, rows: list[tuple[str, int, int]]) -> None:
+def _add(keys: sqlite3.Connection, rows: list[tuple[str, str, int, int]]) -> None:
     keys.executemany(
-        "INSERT INTO keys VALUES (?, ?, ?)"
+        "INSERT INTO keys (key, alike, count, rerun) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET count = count + 1, rerun = max(rerun, excluded.rerun)",
         rows,
     )
@@ -237,6 +247,8 @@ class _Reader:
             found.failed += 1
         else:
             found.pending += 1
+            if key is not None:
+                suspect(self._keys, key)
 
     def _settle_rowless(self, seq: int, key: Any, raw: Any, code: OutcomeCode, rerun: bool) -> None:
         self._note(seq, code)
@@ -267,5 +279,5 @@ def _take(keys: sqlite3.Connection, key: str) -> int | None:
     row = keys.execute("SELECT count, rerun FROM keys WHERE key = ?", (key,)).fetchone()
     if row is None or not row[0]:
         return None
-    keys.execute("UPDATE keys SET count = count - 1 WHERE key = ?", (key,))
+    keys.execute("UPDATE keys SET count = count - 1, taken = 1 WHERE key = ?", (key,))
     return int(row[1])
