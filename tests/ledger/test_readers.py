@@ -61,15 +61,14 @@ def test_no_log_is_left_by_a_run_that_ends_while_others_read(tmp_path):
     write(tmp_path, *some_records(), {"id": 1000})
     first, last = ExitStack(), ExitStack()
 
-    def look_in(record):
+    async def look_in(record):
         if record["id"] == 1000:
             first.enter_context(connect_to_read(ledger))
         return record
 
-    with last:
-        with first:
-            run(job(tmp_path, task=look_in))
-            last.enter_context(connect_to_read(ledger))
+    with last, first:
+        run(job(tmp_path, task=look_in))
+        last.enter_context(connect_to_read(ledger))
 
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(("-wal", "-shm"))]
 
