@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,8 @@ BUSY_TIMEOUT_S = 10.0
 CHECKED_BYTES = 64 << 20
 """A ledger up to this size is looked through as a whole when it is opened; in a larger one each row
 is checked when it is read."""
+READERS_MS = 500
+"""So long a run waits at its end for those who are reading its ledger at that moment."""
 COPIES = 5
 """How often a copy is tried that somebody writes to meanwhile."""
 
@@ -57,6 +59,15 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def close(db: sqlite3.Connection) -> None:
+    """Close a ledger that its run had open, complete without its log, whoever still reads it: the
+    last one of them takes the empty log away."""
+    with suppress(sqlite3.Error):
+        db.execute(f"PRAGMA busy_timeout = {READERS_MS}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
 
 
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:

@@ -21,17 +21,13 @@ from ..errors import Changed, CommitFailed, Fenced
 from ..records import Commit, Counts, DeadLetter, Outcome, Region, Requeued
 from ..report import Report
 from ..version import __version__
-from .connecting import connect, explaining
+from .connecting import close, connect, explaining
 from .errors_file import sound
 from .marks import Marks
 from .reading import AWAITED, LedgerState
 from .remembered import Letters
 from .requeued import RequeuedRecords, move
 from .sealed import put
-
-READERS_MS = 500
-"""So long a run waits at its end for others who are reading its ledger, to leave them no log."""
-
 
 def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -280,16 +276,10 @@ class SqliteLedger(LedgerState):
         return iter(reader)
 
     def close(self) -> None:
-        """Close the ledger, and whoever reads it for this run: the last one out removes the log.
-
-        That may be somebody else, who reads now; the ledger itself is complete before.
-        """
+        """Close the ledger, and whoever reads it for this run: the last one out removes the log."""
         for reader in self._readers:
             reader.close()
-        with suppress(sqlite3.Error):
-            self._db.execute(f"PRAGMA busy_timeout = {READERS_MS}")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        close(self._db)
 
 
 def _each(seqs: Iterable[int]) -> list[tuple[int]]:
