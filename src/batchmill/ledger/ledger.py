@@ -29,6 +29,7 @@ from .remembered import Letters
 from .requeued import RequeuedRecords, move
 from .sealed import put
 
+
 def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
