@@ -62,6 +62,8 @@ def test_a_job_that_can_run_passes_and_leaves_no_trace(place, fields):
         ({"source": "sub/*.jsonl"}, "no file matches the input sub/*.jsonl", "ls sub"),
         ({"source": "loop"}, "the input loop cannot be read", ""),
         ({"sink": "sub"}, "the output sub is a directory", "sub/out.jsonl"),
+        ({"sink": "loop"}, "loop is a link that leads back to itself", "another file"),
+        ({"errors": "loop"}, "the errors file loop is a link that leads back", "another file"),
         ({"sink": "pipe"}, "the output pipe is no ordinary file", "path of a file"),
         ({"sink": "no/way/out.jsonl"}, "the folder of the output", "mkdir -p no/way"),
         ({"sink": "in.jsonl/out.jsonl"}, "in in.jsonl, which is no folder", "--output"),

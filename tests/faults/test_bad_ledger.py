@@ -62,8 +62,12 @@ def zeros(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
+def a_name_that_is_no_text(path):
+    path.write_bytes(path.read_bytes().replace(b"TABLE samples", b"TABLE sam\xf0les"))
+
+
 DAMAGE = [random_bytes, cut_short, other_text, zeros, other_database, newer, emptied_tables,
-          nonsense_in_a_row]  # fmt: skip
+          nonsense_in_a_row, a_name_that_is_no_text]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -239,3 +239,33 @@ def test_changed_settings_are_asked_about_once_a_record_is_settled(tmp_path):
 
     with pytest.raises(Changed, match="settings that matter"):
         run(job(tmp_path, version="2"))
+
+
+def test_a_file_that_becomes_the_errors_file_later_on_is_put_aside(tmp_path):
+    write(tmp_path, *RECORDS)
+    run(job(tmp_path))
+    (tmp_path / "notes.txt").write_text("my diary\n")
+
+    for _ in range(2):
+        run(job(tmp_path, errors=tmp_path / "notes.txt"))
+
+    assert (tmp_path / "notes.txt.bak-1").read_text() == "my diary\n"
+    assert not (tmp_path / "notes.txt.bak-2").exists()
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+def test_a_compressed_output_that_is_cut_short_is_refused_and_kept(tmp_path, adopt):
+    """Its own, or one of another making: behind the first rows that are looked at."""
+    write(tmp_path, *({"id": n} for n in range(60)))
+    output = tmp_path / "out.jsonl.gz"
+    run(job(tmp_path, sink=output))
+    output.write_bytes(output.read_bytes()[:-6])
+    if adopt:
+        (tmp_path / "out.ledger").unlink()
+    before = output.read_bytes()
+
+    with pytest.raises(Changed, match="damaged or cut short") as caught:
+        run(job(tmp_path, sink=output), adopt=adopt)
+
+    assert "--restart" in caught.value.hint
+    assert before == output.read_bytes()

@@ -165,3 +165,18 @@ def test_a_ledger_of_an_earlier_format_that_is_damaged_is_refused_and_kept(tmp_p
         run(job(tmp_path))
 
     assert (tmp_path / "out.ledger").read_bytes() == before
+
+
+@pytest.mark.parametrize("nonsense", [
+    "UPDATE runs SET report = '{nonsense'", "UPDATE dead_letters SET key = 'nonsense'",
+])  # fmt: skip
+def test_nonsense_in_a_row_that_has_no_checksum_is_told(tmp_path, nonsense):
+    shutil.copytree(FOLDER / "1/complete", tmp_path, dirs_exist_ok=True)
+    with closing(sqlite3.connect(tmp_path / "out.ledger")) as db, db:
+        db.execute(nonsense)
+
+    with pytest.raises(LedgerError, match="cannot be read"), \
+            read_ledger(tmp_path / "out.ledger") as ledger:  # fmt: skip
+        assert [*ledger.runs(), *ledger.letters()]
+    with pytest.raises(LedgerError, match="cannot be read"):
+        run(job(tmp_path))

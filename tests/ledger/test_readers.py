@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from batchmill import run
 from batchmill.errors import LedgerError
 from batchmill.ledger import connecting
+from batchmill.ledger.connecting import connect_to_read
 from batchmill.ledger.reading import read_ledger
 from commands import environment
-from small_jobs import done, job, killed, mistaken
+from small_jobs import done, job, killed, mistaken, some_records, write
 
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && shift 0 && exec "$@"'
 
@@ -49,6 +51,24 @@ def test_a_reader_sees_one_moment_while_the_next_run_begins_and_ends(tmp_path):
         again = run(job(tmp_path, task=lambda record: record))
         assert again.failed == 0
         assert sum(1 for _ in letters) == ledger.counts.failed - 1
+
+    assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(("-wal", "-shm"))]
+
+
+def test_no_log_is_left_by_a_run_that_ends_while_others_read(tmp_path):
+    """One reader came while the run was there, the other when it was gone; they leave in turn."""
+    ledger = done(tmp_path).ledger
+    write(tmp_path, *some_records(), {"id": 1000})
+    first, last = ExitStack(), ExitStack()
+
+    async def look_in(record):
+        if record["id"] == 1000:
+            first.enter_context(connect_to_read(ledger))
+        return record
+
+    with last, first:
+        run(job(tmp_path, task=look_in))
+        last.enter_context(connect_to_read(ledger))
 
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(("-wal", "-shm"))]
 

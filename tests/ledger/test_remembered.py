@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
 from batchmill import run
+from batchmill.errors import Changed
+from batchmill.ledger.ledger import SqliteLedger
 from batchmill.ledger.reading import read_ledger
+from batchmill.ledger.rerun import mark_filtered
 from batchmill.records import OutcomeCode
-from small_jobs import job
+from small_jobs import job, source_of, write
 
 RECORDS = 60
 
@@ -144,3 +148,54 @@ def test_the_last_outcome_of_a_record_is_what_is_known(tmp_path):
 
     assert again.called == [50]
     assert (report.succeeded, report.filtered) == (1, 8)
+
+
+def test_a_key_that_is_a_number_is_found_again_beside_cells_of_text(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text(lines(*range(8)))
+    run(job(tmp_path, sink=tmp_path / "out.csv", task=OneByOne()))
+    source.write_text(lines(1000, *range(8)))
+    again = OneByOne()
+
+    run(job(tmp_path, sink=tmp_path / "out.csv", task=again, retry_failed=False))
+
+    assert again.called == [1000]
+
+
+def test_a_record_without_rows_that_waits_to_be_run_again_still_does(tmp_path):
+    """Marked while it was filtered, under its old number."""
+    source = tmp_path / "in.jsonl"
+    source.write_text(lines(*range(8)))
+    run(job(tmp_path, task=OneByOne()))
+    with closing(SqliteLedger(tmp_path / "out.ledger", "out")) as ledger:
+        assert mark_filtered(ledger, source_of(tmp_path)) == 2
+    source.write_text(lines(1000, *range(8)))
+
+    report = run(job(tmp_path, task=lambda record: record, retry_failed=False))
+
+    assert (report.called, report.succeeded, report.filtered) == (3, 7, 0)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("05", 5), (5, "5"), ("Al@x", "al@x"), ("a ", "a")])
+def test_results_whose_key_is_spelt_otherwise_are_refused_and_not_doubled(tmp_path, ours, theirs):
+    write(tmp_path, {"id": ours}, {"id": "other"})
+    run(job(tmp_path, task=lambda record: record | {"id": theirs}, limit=1))
+    before = (tmp_path / "out.jsonl").read_bytes()
+    write(tmp_path, {"id": "new"}, {"id": ours}, {"id": "other"})
+
+    for _ in range(2):
+        with pytest.raises(Changed, match="stand there twice"):
+            run(job(tmp_path))
+
+    assert before == (tmp_path / "out.jsonl").read_bytes()
+    assert not (tmp_path / "out.jsonl.bak-1").exists()
+
+
+def test_keys_that_are_alike_and_those_of_two_records_are_told_apart(tmp_path):
+    write(tmp_path, {"id": 5}, {"id": "05"}, {"id": "5"})
+    run(job(tmp_path, limit=1))
+    write(tmp_path, {"id": "05"}, {"id": "5"}, {"id": 5})
+
+    report = run(job(tmp_path))
+
+    assert (report.called, report.succeeded) == (2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -241,3 +242,26 @@ def test_a_ledger_that_does_not_know_which_were_filtered_says_so(tmp_path):
         mark_filtered(ledger, source_of(tmp_path))
 
     assert "--key" in caught.value.hint
+
+
+BIG = 64 << 10
+"""Bytes of a big record; there are 400, so 26 MB."""
+
+
+def test_records_that_wait_to_be_run_again_are_never_in_memory_together(tmp_path):
+    """Not when they are marked, nor when the first of them have been run, and rows taken out."""
+    write(tmp_path, *({"id": n, "text": "x" * BIG} for n in range(400)))
+    fields = {"task": again, "concurrency": 2}
+    run(job(tmp_path, **fields))
+
+    tracemalloc.start()
+    try:
+        marked = mark(tmp_path, *map(str, range(400)))
+        report = run(job(tmp_path, **fields, limit=3), only="reruns")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (400, 3) == (marked.queued, report.called)
+    assert len(marks(tmp_path)) == 397
+    assert peak < 16 << 20

@@ -112,13 +112,16 @@ def _same(one: Path, other: Path) -> bool:
     """Whether two paths lead to one file, by whatever links; or would, once written."""
     if one.exists() and other.exists():
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_target(option: str, path: Path) -> None:
     if path.is_dir():
         raise ConfigError(f"the {option} {path} is a directory",
                           hint=f"give it a file name: {path / 'out.jsonl'}")  # fmt: skip
+    if os.path.islink(os.path.realpath(path)):  # noqa: PTH114
+        raise ConfigError(f"the {option} {path} is a link that leads back to itself",
+                          hint=f"rm {path}, or write to another file")  # fmt: skip
     if not path.exists():
         return
     if not path.is_file():

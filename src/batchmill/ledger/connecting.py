@@ -7,12 +7,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import CommitFailed, LedgerError
 from ..files.durable import commit_failed
+from ..files.lock import holder_of
 from .schema import FORMAT, create, format_of, statements, statements_of, tables_of
 from .upgrade import TABLES_OF_1, upgrade
 
@@ -20,6 +21,8 @@ BUSY_TIMEOUT_S = 10.0
 CHECKED_BYTES = 64 << 20
 """A ledger up to this size is looked through as a whole when it is opened; in a larger one each row
 is checked when it is read."""
+READERS_MS = 500
+"""So long a run waits at its end for those who are reading its ledger at that moment."""
 COPIES = 5
 """How often a copy is tried that somebody writes to meanwhile."""
 
@@ -39,6 +42,7 @@ def connect(path: Path) -> sqlite3.Connection:
         )
     try:
         with explaining(path):
+            _read_schema(db)
             empty = not tables_of(db)
             if not empty:
                 check_format(db, path)
@@ -55,6 +59,15 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def close(db: sqlite3.Connection) -> None:
+    """Close a ledger that its run had open, complete without its log, whoever still reads it: the
+    last one of them takes the empty log away."""
+    with suppress(sqlite3.Error):
+        db.execute(f"PRAGMA busy_timeout = {READERS_MS}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
 
 
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:
@@ -94,13 +107,24 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 def _way_in(file: Path) -> str:
     """How the ledger may be opened so that a reader sees one moment of it, whoever begins to write,
-    and leaves nothing behind."""
-    if _log_of(file).exists():
+    and leaves nothing behind. The log of a run that was killed is not touched."""
+    if _is_left(_log_of(file)) and not holder_of(file.with_name(f"{file.name}.lock")):
         return "mode=ro"
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
-        # A connection that could write makes a log for the time it is there, and removes it.
+        # A connection that could write makes a log for the time it is there, and removes it; also
+        # that of a run which ends meanwhile.
         return "mode=rw"
+    if _log_of(file).exists():
+        return "mode=ro"
     return "immutable=1" if os.statvfs(file).f_flag & os.ST_RDONLY else "mode=ro"
+
+
+def _is_left(log: Path) -> bool:
+    """Whether there is a log with something in it."""
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _connected(file: Path, how: str) -> sqlite3.Connection | None:
@@ -109,7 +133,7 @@ def _connected(file: Path, how: str) -> sqlite3.Connection | None:
                          isolation_level=None)  # fmt: skip
     try:
         db.execute("PRAGMA query_only = 1")
-        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        _read_schema(db)
     except sqlite3.OperationalError as error:
         db.close()
         if _kind(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
@@ -119,6 +143,17 @@ def _connected(file: Path, how: str) -> sqlite3.Connection | None:
         db.close()
         raise
     return db
+
+
+def _read_schema(db: sqlite3.Connection) -> None:
+    """Have SQLite read what tables there are, which is when it finds that it cannot.
+
+    Where it quotes a damaged name, Python cannot read the message, and says only that.
+    """
+    try:
+        db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError("malformed database schema") from error
 
 
 def _copied(file: Path, folder: Path) -> Path:

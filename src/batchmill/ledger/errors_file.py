@@ -16,6 +16,9 @@ from ..files.durable import write_at, writing
 from ..files.plain import open_plain
 from ..records import DeadLetter
 
+_BEGINNING = b'{"seq":'
+"""What stands before every dead letter."""
+
 
 class ErrorsFile:
     """A copy of the ledger's dead letters. It is never read back: the ledger is the truth."""
@@ -28,6 +31,13 @@ class ErrorsFile:
         with writing(self.path):
             for left in unfinished(self.path):
                 left.unlink(missing_ok=True)
+
+    def is_strange(self) -> bool:
+        """Whether the file holds something else than dead letters, as its beginning shows."""
+        if not self.path.is_file():
+            return False
+        with writing(self.path), open(self.path, "rb") as file:
+            return not _BEGINNING.startswith(file.read(len(_BEGINNING)))
 
     def rewrite(self, letters: Iterable[DeadLetter]) -> None:
         """Replace the file, in one step, by these dead letters."""

@@ -11,21 +11,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..core.job_state import JobState, OutputEnd
 from ..core.progress import Progress
-from ..errors import CommitFailed, Fenced
+from ..errors import Changed, CommitFailed, Fenced
 from ..records import Commit, Counts, DeadLetter, Outcome, Region, Requeued
 from ..report import Report
 from ..version import __version__
-from .connecting import connect, explaining
+from .connecting import close, connect, explaining
 from .errors_file import sound
 from .marks import Marks
 from .reading import AWAITED, LedgerState
 from .remembered import Letters
-from .requeued import RequeuedRecords
+from .requeued import RequeuedRecords, move
 from .sealed import put
 
 
@@ -98,7 +99,8 @@ class SqliteLedger(LedgerState):
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One durable step, during which no other run can take the job over.
 
-        Nothing of it stands after an error; one of the disk is a CommitFailed.
+        Nothing of it stands after an error; one of the disk is a CommitFailed. After any but a
+        refusal (Changed) nothing more is written.
         """
         if not self.sound:
             raise CommitFailed(f"{self.path} is written no more: an earlier step has failed")
@@ -109,8 +111,8 @@ class SqliteLedger(LedgerState):
                 self._check_epoch()
                 yield self._db
                 self._db.execute("COMMIT")
-        except BaseException:
-            self.sound = False
+        except BaseException as error:
+            self.sound = self.sound and isinstance(error, Changed)
             self._roll_back()
             raise
 
@@ -123,7 +125,8 @@ class SqliteLedger(LedgerState):
         if there is None or not os.path.samestat(there, self._file):
             raise CommitFailed(
                 f"{self.path} was replaced or deleted while the job was running",
-                hint="put it back as it was, or start again with --restart",
+                hint="put it back as it was; or, with a key, run again with --adopt: progress is"
+                " found again in the output; --restart begins anew and keeps the old output",
             )
 
     def _check_epoch(self) -> None:
@@ -211,9 +214,7 @@ class SqliteLedger(LedgerState):
         with self.transaction() as db:
             db.execute(f"DELETE FROM superseded WHERE NOT {AWAITED}")
             for table in ("superseded", "reruns"):
-                rows = db.execute(f"SELECT * FROM {table} WHERE key NOTNULL").fetchall()
-                put(db, table, [(*tuple(row)[:-2], moved.get(row["key"], row["before"]))
-                                for row in rows])  # fmt: skip
+                move(db, table, moved)
             self.state.rewriting = rewriting
             self._write_state()
 
@@ -250,15 +251,17 @@ class SqliteLedger(LedgerState):
     def queue_reruns(
         self, records: Iterable[tuple[int, object, bytes, Outcome]], before: int
     ) -> int:
-        """Have these records (seq, key, raw, outcome so far) called again; returns how many.
+        """Have these records (seq, key, raw, outcome so far) called again, or none of them where an
+        error comes between; returns how many.
 
         The results that they have lie before the plain offset `before` of the output.
         """
-        rows = [(seq, None if key is None else json.dumps(key), raw, was, before)
-                for seq, key, raw, was in records]  # fmt: skip
+        numbers = count()
+        rows = ((seq, None if key is None else json.dumps(key), raw, was, before)
+                for (seq, key, raw, was), _ in zip(records, numbers, strict=False))  # fmt: skip
         with self._within_step() as db:
             put(db, "reruns", rows)
-        return len(rows)
+        return next(numbers)
 
     def _within_step(self) -> AbstractContextManager[sqlite3.Connection]:
         """The step that is under way, or one of its own."""
@@ -277,7 +280,7 @@ class SqliteLedger(LedgerState):
         """Close the ledger, and whoever reads it for this run: the last one out removes the log."""
         for reader in self._readers:
             reader.close()
-        self._db.close()
+        close(self._db)
 
 
 def _each(seqs: Iterable[int]) -> list[tuple[int]]:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import BatchmillError, CommitFailed
@@ -61,8 +60,7 @@ def open_job(
         try:
             identity = TakingUp(job, source, sink, settings, key_of, asked, note, ledger).take_up()
             ledger.begin_run(settings, identity, _path_of(job.source))
-            if ledger.run == 1:
-                _keep_strange(paths.errors, note)
+            _keep_strange(errors, note, first=ledger.run == 1)
             errors.rewrite(ledger.letters())
             store = FileStore(sink, ledger, errors, reruns=asked.only != "failed",
                               failed=job.retry_failed and asked.only != "reruns")  # fmt: skip
@@ -107,10 +105,12 @@ def _head_alone(ledger: SqliteLedger, sink: AppendedFile) -> None:
         ledger.commit(Commit(), lambda _: sink.begin())
 
 
-def _keep_strange(errors: Path, note: Note) -> None:
-    """A file that no run of this job has written is not to be overwritten."""
-    if errors.exists() and errors.stat().st_size:
-        note(f"kept {move_one_aside(errors)}, which is of another making")
+def _keep_strange(errors: ErrorsFile, note: Note, *, first: bool) -> None:
+    """A file that no run of this job has written is not to be overwritten: before the first run
+    none has, and later the errors file may have been given another place."""
+    path = errors.path
+    if errors.is_strange() or (first and path.exists() and path.stat().st_size):
+        note(f"kept {move_one_aside(path)}, which is of another making")
 
 
 def _forget(ledger: SqliteLedger, paths: JobPaths) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,29 @@ def results_in(path: Path, rows: RowFormat, plain: int | None = None) -> Iterato
 
 
 def pieces_of(path: Path, plain: int | None = None) -> Iterator[bytes]:
-    """The bytes of an output before compression, piece by piece."""
+    """The bytes of an output before compression, piece by piece. Raises SourceError."""
     if plain == 0:
         return
     left = plain
-    with reading(path) as stream:
+    with _blaming_the_output(), reading(path) as stream:
         while left is None or left:
             piece = stream.read(PIECE_BYTES if left is None else min(left, PIECE_BYTES))
             if not piece:
                 break
             left = None if left is None else left - len(piece)
             yield piece
-    if left:
-        raise SourceError(f"{path} ends {left:,} bytes too early")
+        if left:
+            raise SourceError(f"{path} ends {left:,} bytes too early")
+
+
+@contextmanager
+def _blaming_the_output() -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(error.message,
+                          hint="put it back as it was, or begin anew with --restart, which keeps"
+                          " the old output") from error  # fmt: skip
 
 
 def key_text(row: Row, key: str, rows: RowFormat) -> str | None:

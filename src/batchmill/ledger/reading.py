@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..core.job_state import JobState
 from ..core.progress import BLOCK, Progress, counted
@@ -20,6 +20,8 @@ from .marks import Marks
 from .schema import FORMAT, NAMES, format_of
 from .sealed import is_sound
 from .upgrade import read_1
+
+T = TypeVar("T")
 
 AWAITED = "key IN (SELECT key FROM reruns WHERE key IS NOT NULL)"
 """Of results that were replaced: another record of the same key has yet to be called again."""
@@ -108,6 +110,13 @@ class LedgerState:
             raise damaged(self.path, f"{what} is not what was written")
         return row
 
+    def _read(self, read: Callable[[sqlite3.Row], T], what: str, row: sqlite3.Row) -> T:
+        """What a row says. Rows of earlier formats have no checksum, and may hold anything."""
+        try:
+            return read(self._sound(what, row))
+        except (ValueError, TypeError) as error:
+            raise damaged(self.path, f"{what} cannot be read: {error}") from error
+
     @property
     def name(self) -> str:
         return self.state.name
@@ -165,7 +174,7 @@ class LedgerState:
     def letters(self, *, most: int = -1) -> Iterator[DeadLetter]:
         """The dead letters, in order of seq."""
         for row in self._db.execute("SELECT * FROM dead_letters ORDER BY seq LIMIT ?", (most,)):
-            yield letter_of(self._sound(f"the dead letter of seq {row['seq']}", row))
+            yield self._read(letter_of, f"the dead letter of seq {row['seq']}", row)
 
     def failed_seqs(self) -> Iterator[int]:
         """The seqs of the dead letters, in order."""
@@ -233,7 +242,7 @@ class LedgerState:
     def runs(self) -> Iterator[Run]:
         """The history, from the last run to the first."""
         for row in self._db.execute("SELECT * FROM runs ORDER BY id DESC"):
-            yield _run_of(self._sound(f"run {row['id']}", row))
+            yield self._read(_run_of, f"run {row['id']}", row)
 
     def last_run(self) -> Run | None:
         return next(self.runs(), None)

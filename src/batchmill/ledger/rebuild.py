@@ -5,25 +5,32 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.progress import Progress
-from ..errors import Changed
+from ..errors import Changed, SourceError
 from ..formats.rows import RowFormat
 from ..protocols import Source
 from ..records import Counts, Mark, Outcome, OutcomeCode
 from .aside import keep_copy
 from .ledger import SqliteLedger
 from .marks import Marks
+from .misspelt import TABLE as ALIKE
+from .misspelt import alike, refuse_misspelt, suspect
 from .output import PIECE_BYTES, pieces_of, results_in
 from .remembered import Letters, Remembered
 from .rewrite import finish_rewrite, write_copy
 
 ROWS = 1000
+_TABLE = """
+CREATE TABLE keys (
+  key TEXT PRIMARY KEY, alike TEXT, count INT, rerun INT, taken INT DEFAULT 0
+) WITHOUT ROWID
+"""
 SAMPLE = 10
 """Rows that an output must have before their share says something."""
 
@@ -81,7 +88,7 @@ def rebuild(
     A key that stands on n lines of the output settles the first n records that have it. Keys are
     kept in a temporary database on disk, so memory does not grow with them.
 
-    Raises Changed if a line of the output has no key.
+    Raises Changed if a line of the output has no key, or spells that of a record in another way.
     """
     found = Found(rows.kind)
 
@@ -91,24 +98,36 @@ def rebuild(
         return None if found_key is None else rows.key(found_key)
 
     with closing(sqlite3.connect("")) as keys:
-        keys.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, count INT, rerun INT) WITHOUT ROWID")
+        keys.execute(_TABLE)
         length, crc, plain, ends, rewriting = 0, 0, 0, True, None
         if output.exists():
-            _read_output(keys, output, rows, key, rerun_key, found)
-            length, crc, plain, ends = _measure(output)
+            with _refusing():
+                _read_output(keys, output, rows, key, rerun_key, found)
+                length, crc, plain, ends = _measure(output)
         if found.broken:
             found.kept = str(keep_copy(output))
         if found.broken or not ends:
             rewriting = write_copy(output, rows, lambda row: row.is_head or row.result is not None)
+        keys.executescript(ALIKE)
         _mark_unfinished(keys, ledger)
-        remembered = Remembered(keys, ledger)
+        remembered = Remembered(keys, ledger, rows)
         end = rewriting["plain"] if rewriting else plain
         with ledger.rebuilding(length, crc, plain) as letters:
             reader = _Reader(keys, remembered, letters, ledger, spelled, end)
             reader.read(source, found)
+            refuse_misspelt(keys, output, key)
             ledger.restate(reader.progress, reader.counts, reader.marks, rewriting)
         finish_rewrite(ledger, output)
     return found
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """An output that cannot be read to its end is no ground to build on."""
+    try:
+        yield
+    except SourceError as error:
+        raise Changed(error.message, hint=error.hint) from error
 
 
 def _mark_unfinished(keys: sqlite3.Connection, ledger: SqliteLedger) -> None:
@@ -127,7 +146,7 @@ def _read_output(
     rerun_key: str | None,
     found: Found,
 ) -> None:
-    rows: list[tuple[str, int, int]] = []
+    rows: list[tuple[str, str, int, int]] = []
     number = 0
     for number, (_, _, result, _) in enumerate(results_in(output, form), 1):
         if result is None:
@@ -135,9 +154,11 @@ def _read_output(
             continue
         if key not in result:
             raise Changed(f"line {number} of {output} has no {key!r}: progress cannot be rebuilt",
-                          hint="have the task return the key, or start again with --restart",
+                          hint="put it back as it was; or have the task return the key, and begin"
+                          " anew with --restart, which keeps the old output",
                           )  # fmt: skip
-        rows.append((json.dumps(form.key(result[key])), 1, _is_marked(form, result, rerun_key)))
+        own = form.key(result[key])
+        rows.append((json.dumps(own), alike(own), 1, _is_marked(form, result, rerun_key)))
         if len(rows) >= ROWS:
             _add(keys, rows)
     _add(keys, rows)
@@ -153,9 +174,9 @@ def _is_marked(form: RowFormat, result: dict[str, Any], rerun_key: str | None) -
     return rerun_key in result and form.is_marked(result[rerun_key])
 
 
-def _add(keys: sqlite3.Connection, rows: list[tuple[str, int, int]]) -> None:
+def _add(keys: sqlite3.Connection, rows: list[tuple[str, str, int, int]]) -> None:
     keys.executemany(
-        "INSERT INTO keys VALUES (?, ?, ?)"
+        "INSERT INTO keys (key, alike, count, rerun) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET count = count + 1, rerun = max(rerun, excluded.rerun)",
         rows,
     )
@@ -218,15 +239,22 @@ class _Reader:
             found.settled += 1
             if rerun:
                 self._reruns.append((seq, key, raw, "succeeded"))
-        elif key is not None and (code := self._remembered.without_rows(json.dumps(key))):
-            self._note(seq, code)
-            self._rowless.append((seq, key))
+        elif spelled is not None and (known := self._remembered.without_rows(spelled)):
+            self._settle_rowless(seq, key, raw, *known)
             found.without += 1
         elif self._has_failed(seq, raw):
             self._note(seq, OutcomeCode.FAILED)
             found.failed += 1
         else:
             found.pending += 1
+            if key is not None:
+                suspect(self._keys, key)
+
+    def _settle_rowless(self, seq: int, key: Any, raw: Any, code: OutcomeCode, rerun: bool) -> None:
+        self._note(seq, code)
+        self._rowless.append((seq, key))
+        if rerun and code.outcome is not None:
+            self._reruns.append((seq, key, raw, code.outcome))
 
     def _has_failed(self, seq: int, raw: Any) -> bool:
         """Whether a dead letter is this record's; it then has its seq."""
@@ -251,5 +279,5 @@ def _take(keys: sqlite3.Connection, key: str) -> int | None:
     row = keys.execute("SELECT count, rerun FROM keys WHERE key = ?", (key,)).fetchone()
     if row is None or not row[0]:
         return None
-    keys.execute("UPDATE keys SET count = count - 1 WHERE key = ?", (key,))
+    keys.execute("UPDATE keys SET count = count - 1, taken = 1 WHERE key = ?", (key,))
     return int(row[1])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
 from collections.abc import Iterator
 
+from ..formats.rows import RowFormat
 from ..records import OutcomeCode
 from .reading import LedgerState
 from .sealed import put
 
 _TABLES = """
-CREATE TABLE rowless (seq INTEGER PRIMARY KEY, key TEXT NOT NULL, code INTEGER NOT NULL);
+CREATE TABLE rowless (
+  seq INTEGER PRIMARY KEY, key TEXT NOT NULL, code INTEGER NOT NULL,
+  rerun INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE letters (seq INTEGER PRIMARY KEY, print INTEGER NOT NULL);
 """
 _INDEXES = """
@@ -27,21 +32,26 @@ class Remembered:
     Kept in the temporary database `db` on disk, so memory does not grow with them.
     """
 
-    def __init__(self, db: sqlite3.Connection, ledger: LedgerState) -> None:
+    def __init__(self, db: sqlite3.Connection, ledger: LedgerState, rows: RowFormat) -> None:
+        """Keys are compared as results of the format `rows` would show them."""
         self._db = db
         db.executescript(_TABLES)
-        db.executemany("INSERT OR REPLACE INTO rowless VALUES (?, ?, ?)", ledger.rowless_keys())
+        db.executemany("INSERT OR REPLACE INTO rowless (seq, key, code) VALUES (?, ?, ?)",
+                       _rowless(ledger, rows))  # fmt: skip
+        marked = ((seq,) for seq in ledger.rerun_seqs())
+        db.executemany("UPDATE rowless SET rerun = 1 WHERE seq = ?", marked)
         db.executemany("INSERT INTO letters VALUES (?, ?)", _prints(ledger))
         db.executescript(_INDEXES)
 
-    def without_rows(self, key: str) -> OutcomeCode | None:
-        """The outcome of a record with this key (as JSON) that had no rows."""
-        query = "SELECT seq, code FROM rowless WHERE key = ? ORDER BY seq LIMIT 1"
+    def without_rows(self, key: str) -> tuple[OutcomeCode, bool] | None:
+        """The outcome of a record with this key (as JSON) that had no rows, and whether it waits to
+        be called again."""
+        query = "SELECT seq, code, rerun FROM rowless WHERE key = ? ORDER BY seq LIMIT 1"
         row = self._db.execute(query, (key,)).fetchone()
         if row is None:
             return None
         self._db.execute("DELETE FROM rowless WHERE seq = ?", (row[0],))
-        return OutcomeCode(row[1])
+        return OutcomeCode(row[1]), bool(row[2])
 
     def failed(self, raw: bytes) -> int | None:
         """The seq that a dead letter of a record with these bytes, more or less surely, has."""
@@ -52,6 +62,11 @@ class Remembered:
     def take(self, seq: int) -> None:
         """The dead letter of this seq has found its record."""
         self._db.execute("DELETE FROM letters WHERE seq = ?", (seq,))
+
+
+def _rowless(ledger: LedgerState, rows: RowFormat) -> Iterator[tuple[int, str, OutcomeCode]]:
+    for seq, key, code in ledger.rowless_keys():
+        yield seq, json.dumps(rows.key(json.loads(key))), code
 
 
 def _prints(ledger: LedgerState) -> Iterator[tuple[int, int]]:

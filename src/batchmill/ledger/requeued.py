@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..records import Requeued
 from .connecting import damaged, explaining
-from .sealed import is_sound
+from .sealed import is_sound, put
 
 FETCH = 256
 """Most records that are read at once,"""
@@ -72,3 +72,14 @@ class RequeuedRecords:
             with suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
+
+
+def move(db: sqlite3.Connection, table: str, before: dict[str, int]) -> None:
+    """Write down before which plain offset the rows of these keys now lie. Row by row: each of them
+    may hold a record."""
+    query = f"SELECT * FROM {table} WHERE key NOTNULL AND seq > ? ORDER BY seq LIMIT 1"
+    seq = -1
+    while row := db.execute(query, (seq,)).fetchone():
+        seq = row["seq"]
+        if before.get(row["key"], row["before"]) != row["before"]:
+            put(db, table, [(*tuple(row)[:-2], before[row["key"]])])

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from .output import format_of, key_text, results_in
 
 KeyOf = Callable[[Any], str | int | None]
 
-ROWS = 1000
 SHOWN = 5
 """Most keys that a message names."""
 
@@ -157,10 +155,7 @@ def _refuse_other_spelling(db: sqlite3.Connection, output: Path, key: str) -> No
 def _queue(db: sqlite3.Connection, ledger: SqliteLedger) -> int:
     query = f"SELECT seq, key, raw, state, result FROM found WHERE {_SETTLED} ORDER BY seq"
     rows = _with_outcomes(db.execute(query), ledger.counts.filtered)
-    queued = 0
-    while piece := list(islice(rows, ROWS)):
-        queued += ledger.queue_reruns(piece, ledger.output_plain)
-    return queued
+    return ledger.queue_reruns(rows, ledger.output_plain)
 
 
 def _with_outcomes(
@@ -194,10 +189,7 @@ def mark_filtered(ledger: SqliteLedger, source: Source) -> int:
         for seq, raw in enumerate(block.records, block.mark.seq)
         if ledger.progress.code(seq) is OutcomeCode.FILTERED
     )
-    queued = 0
-    while piece := list(islice(records, ROWS)):
-        queued += ledger.queue_reruns(piece, ledger.output_plain)
-    return queued
+    return ledger.queue_reruns(records, ledger.output_plain)
 
 
 _SETTLED = "state NOT IN ('failed', 'pending')"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 
@@ -27,8 +28,10 @@ def is_sound(row: sqlite3.Row) -> bool:
 
 
 def put(db: sqlite3.Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows, sealed, in place of those with the same key."""
-    found = [sealed(row) for row in rows]
-    if found:
-        marks = ", ".join("?" * len(found[0]))
-        db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", found)
+    """Insert rows, sealed, in place of those with the same key. Takes them one by one, so that no
+    more of them is in memory than `rows` holds."""
+    left = map(sealed, rows)
+    first = next(left, None)
+    if first is not None:
+        marks = ", ".join("?" * len(first))
+        db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", chain([first], left))
