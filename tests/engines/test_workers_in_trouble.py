@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import resource
@@ -9,10 +10,13 @@ import signal
 import sys
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
 
 import batchmill
+from batchmill.engines.process import Process
+from batchmill.engines.wire import Closing
 from crash.workers import wait_until, workers_of
 from faults.conftest import little
 
@@ -219,3 +223,28 @@ async def audit(): raise {error}("the log is down")
     report = troubled(act, "async def", startup)
 
     assert ("completed", 300, 300) == (report.state, report.succeeded, report.called)
+
+
+def test_a_cancelling_that_comes_with_the_answer_of_a_worker_that_closes_is_heeded(monkeypatch):
+    class Closes(Process):
+        """Answers that it shuts the task down, and never that it has."""
+
+        def __init__(self):
+            loop = asyncio.get_running_loop()
+            self._closing, self._ended, self._ready = (loop.create_future() for _ in range(3))
+            self._ready.set_result(None)
+            self._writer, self._over, self._lanes = Mock(), False, 0
+
+        def kill(self):
+            self._over = True
+
+    async def scenario():
+        worker = Closes()
+        closing = asyncio.create_task(worker.close())
+        await asyncio.sleep(0)
+        worker.told(Closing())
+        closing.cancel()
+        await asyncio.wait({closing}, timeout=10)
+        return closing.cancelled(), worker.alive
+
+    assert (True, False) == asyncio.run(scenario())

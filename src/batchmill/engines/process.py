@@ -271,7 +271,10 @@ class Process:
             if self._ready.done() and not self._ready.cancelled():
                 self._writer.write(frame(Close()))
                 busy = any(self._cells.calling(lane) for lane in range(self._lanes))
-                await asyncio.wait_for(self._closing, CLOSE_S if busy else STIR_S)
+                # Not `wait_for`, which before Python 3.12 swallows a cancelling that comes just when
+                # the future is done.
+                async with asyncio.timeout(CLOSE_S if busy else STIR_S):
+                    await self._closing
                 await self._ended
         except TimeoutError:
             pass
