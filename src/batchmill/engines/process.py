@@ -273,8 +273,8 @@ class Process:
             if self._ready.done() and not self._ready.cancelled():
                 self._writer.write(frame(Close()))
                 busy = any(self._cells.calling(lane) for lane in range(self._lanes))
-                # Not `wait_for`: before Python 3.12 it swallows a cancelling that comes just when the
-                # future is done.
+                # Not `wait_for`: before Python 3.12 it swallows a cancelling that comes just when
+                # the future is done.
                 async with asyncio.timeout(CLOSE_S if busy else STIR_S):
                     await self._closing
                 await self._ended
