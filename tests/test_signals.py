@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from batchmill.signals import POLITE_SIGNALS, Ears
 
@@ -43,3 +46,26 @@ def test_a_loop_is_interrupted_once_even_if_signals_interrupt_each_other() -> No
 
     assert loop.calls.count("politely") == POLITE_SIGNALS
     assert loop.calls.count("_interrupt") == 1
+
+
+TASK = """
+def blocks(loop, ears, number):
+    loop.then = lambda: ears.hear(number, sys._getframe())
+    ears.hear(number, sys._getframe())
+"""
+
+
+def test_a_third_signal_reaches_a_blocking_task_even_while_the_second_is_being_heard() -> None:
+    # The loop could not interrupt itself before the task returns.
+    loop: Any = HearsAnother()
+    ears = Ears(loop, politely)
+    task: dict[str, Any] = {"__name__": "task", "sys": sys}
+    exec(TASK, task)
+    engine: dict[str, Any] = {"__name__": "batchmill.engines.on_loop", "call": task["blocks"]}
+    exec("def work(*arguments):\n    call(*arguments)\n", engine)
+
+    ears.hear(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        engine["work"](loop, ears, signal.SIGINT)
+
+    assert "_interrupt" not in loop.calls

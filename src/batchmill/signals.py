@@ -87,9 +87,20 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def _below_ears(frame: FrameType | None) -> FrameType | None:
+    """The frame that the first of the signals that are being heard has interrupted."""
+    found = frame
+    while frame is not None:
+        if frame.f_code is Ears.hear.__code__:
+            found = frame.f_back
+        frame = frame.f_back
+    return found
+
+
 def _held_up_at(frame: FrameType | None) -> bool:
-    """Whether the innermost frame is code of the task, or what that has called."""
-    innermost = frame
+    """Whether the innermost frame is code of the task, or what that has called. What is interrupted
+    while it hears another signal stands where that one came."""
+    frame = innermost = _below_ears(frame)
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""
         package = name.partition(".")[0]
