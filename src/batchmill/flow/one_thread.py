@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -44,6 +45,8 @@ class OneThread(Executor):
             self._thread.join()
 
     def _do_all(self) -> None:
+        # A signal that this thread got would not wake a main thread that blocks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         while (work := self._work.get()) is not None:
             done, call = work
             if done.set_running_or_notify_cancel():

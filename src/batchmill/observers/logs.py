@@ -7,6 +7,7 @@ import json
 import logging
 import logging.handlers
 import queue
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -78,6 +79,11 @@ class _Entrance(logging.handlers.QueueHandler):
 
 class _Listener(logging.handlers.QueueListener):
     """Ends even if the queue is full."""
+
+    def _monitor(self) -> None:
+        # A signal that this thread got would not wake a main thread that blocks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        super()._monitor()  # type: ignore[misc]
 
     def enqueue_sentinel(self) -> None:
         self.queue.put(self._sentinel)  # type: ignore[attr-defined]
