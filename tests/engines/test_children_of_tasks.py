@@ -123,7 +123,8 @@ def test_what_a_task_has_started_in_a_worker_ends_with_a_driver_that_is_killed(t
                               stdout=subprocess.PIPE, text=True)  # fmt: skip
     children = [int(driver.stdout.readline()) for _ in range(2)]
     driver.kill()
-    driver.communicate()
+    driver.wait()
+    driver.stdout.close()
 
     until = time.monotonic() + 5
     while (left := [pid for pid in children if is_alive(pid)]) and time.monotonic() < until:

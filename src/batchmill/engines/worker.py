@@ -84,12 +84,15 @@ def _end_with(driver: int, lifeline: int) -> None:
     """Die when the driver does, with all that the task has started in this process group: by the
     kernel's hand where it offers it, which works even while a call holds the interpreter; and
     everywhere when the other end of a pipe closes."""
-    with contextlib.suppress(OSError, AttributeError):
+    try:
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        # Not besides: it comes when the thread ends that has started this process, which may be
+        # before the pipe closes; and with this process the end of its group would be gone.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != driver:
         os._exit(1)
     threading.Thread(target=_watch, args=(lifeline,), name="batchmill-life", daemon=True).start()
