@@ -186,7 +186,8 @@ def test_a_signal_is_heard_while_items_are_waited_for(tmp_path):
         run.send_signal(signal.SIGINT)
         said, _ = run.communicate(timeout=60)
 
-    assert said == "incomplete 1\n"
+    # The one item that is there may have been called by then, or not.
+    assert said in ("incomplete 0\n", "incomplete 1\n")
 
 
 def test_a_limit_is_the_end_where_the_items_say_no_more(monkeypatch):
