@@ -199,3 +199,23 @@ def test_keys_that_are_alike_and_those_of_two_records_are_told_apart(tmp_path):
     report = run(job(tmp_path))
 
     assert (report.called, report.succeeded) == (2, 3)
+
+
+def test_a_record_of_an_old_block_may_be_settled_anew_right_after_a_rebuild(tmp_path):
+    count = 20_000
+    source = tmp_path / "in.jsonl"
+    source.write_text(lines(*range(count)))
+
+    def fails_once(record):
+        if record["id"] == 5:
+            raise ValueError("not yet")
+        return record
+
+    run(job(tmp_path, task=fails_once))
+    source.write_text(lines(*range(1, count)))
+
+    report = run(job(tmp_path, task=lambda record: record))
+
+    assert (report.state, report.called, report.failed) == ("completed", 1, 0)
+    with read_ledger(tmp_path / "out.ledger") as ledger:
+        assert ledger.tally()[W] == count - 1

@@ -59,7 +59,7 @@ class Progress:
         self._packed = dict(blocks or {})
         self._open: dict[int, bytearray] = {}
         self._changed: set[int] = set()
-        self._older = older
+        self.older = older
 
     def settle(self, start: int, stop: int, code: OutcomeCode = OutcomeCode.WITH_ROWS) -> None:
         """Note what became of the records from `start` up to, not including, `stop`."""
@@ -180,7 +180,7 @@ class Progress:
 
     def _fetched(self, number: int) -> bytes | None:
         """An older block, which is in memory no more."""
-        return self._older(number) if number <= self.low_water // BLOCK else None
+        return self.older(number) if number <= self.low_water // BLOCK else None
 
     def _close(self, number: int) -> None:
         if number in self._changed:

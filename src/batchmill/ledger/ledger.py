@@ -245,6 +245,7 @@ class SqliteLedger(LedgerState):
     ) -> None:
         """Say what a rebuild has found, and whether a new output is to take the old one's place."""
         self.progress, self.state.counts, self.marks = progress, counts, marks
+        progress.older = self._older
         self.state.rewriting = rewriting
         self._write_state()
 
